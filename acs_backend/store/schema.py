@@ -1,0 +1,117 @@
+"""The tables of the store: what ACS has no place for, and what maps its ids to Twilio's.
+
+Times are UTC epoch milliseconds in integers, since that is what ACS's message ids and versions are; JSON is text.
+``thread_id`` and ``acs_id`` are ACS's, ``sid`` and ``identity`` Twilio's.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = 1
+"""Number of this schema; a store with a higher one is refused."""
+
+metadata = MetaData()
+
+versions = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("identity", String(256), primary_key=True),
+    Column("acs_id", String(128), nullable=False, unique=True),
+    Column("sid", String(34), nullable=False, unique=True),
+    Column("friendly_name", Text),
+    Column("attributes", Text, nullable=False, default="{}"),
+    Column("native", Boolean, nullable=False, default=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""Who is who. ``native``: the ACS user was told to somebody, so this user may write past the shim."""
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("sid", String(34), primary_key=True),
+    Column("thread_id", String(256), nullable=False, unique=True),
+    Column("unique_name", String(256), unique=True),
+    Column("friendly_name", Text),
+    Column("topic", Text, nullable=False),
+    Column("attributes", Text, nullable=False, default="{}"),
+    Column("created_by", String(256), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False, default="active"),
+    Column("state_updated_at", BigInteger, nullable=False),
+    Column("native", Boolean, nullable=False, default=False),
+    Column("synced_sequence", BigInteger, nullable=False, default=0),
+    Column("deleted_at", BigInteger),
+)
+"""``topic`` is what the thread was last seen to carry. ``native``: a writer past the shim was seen or is possible.
+``synced_sequence``: the ledger below is complete up to this ACS sequence id."""
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("thread_id", String(256), primary_key=True),
+    Column("acs_id", String(128), primary_key=True),
+    Column("sid", String(34), nullable=False, unique=True),
+    Column("attributes", Text, nullable=False, default="{}"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""What a member has beyond ACS's record of them. Who is a member, ACS alone decides."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("thread_id", String(256), primary_key=True),
+    Column("message_id", BigInteger, primary_key=True),
+    Column("index", Integer),
+    Column("sid", String(34), nullable=False, unique=True),
+    Column("mutation_id", String(64)),
+    Column("deleted", Boolean, nullable=False, default=False),
+    UniqueConstraint("thread_id", "index"),
+    UniqueConstraint("thread_id", "mutation_id"),
+)
+"""The ledger: each user message of a thread and its index. No index: a second copy of a message that was sent
+twice after an unclear answer, hidden from everyone."""
+
+overflows = Table(
+    "overflows",
+    metadata,
+    Column("thread_id", String(256), primary_key=True),
+    Column("overflow_id", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What did not fit into a message's ACS metadata; the message names it by ``overflow_id``."""
+
+media = Table(
+    "media",
+    metadata,
+    Column("sid", String(34), primary_key=True),
+    Column("blob_name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("filename", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("category", String(16), nullable=False, default="media"),
+    Column("author", String(256), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("thread_id", String(256), ForeignKey("conversations.thread_id")),
+    Column("message_id", BigInteger),
+)
+"""Uploaded files; ``thread_id`` and ``message_id`` once a message names them."""

@@ -1,0 +1,116 @@
+"""What a backend reports by itself: one vocabulary for every event source.
+
+An event source delivers, for one acting user, at least once and in any order at its edge; by the time an event
+leaves the backend it is delivered once, and in order within its conversation. `Synchronized` is the first event
+of a subscription: what stood before it is state, what comes after it is news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from twilio_compat.errors import TwilioCompatError
+from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synchronized:
+    """The subscription is up. ``conversations`` are those the user is in, in ascending order of sid."""
+
+    conversations: tuple[ConversationRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationJoined:
+    """The user became a member: by joining, or because somebody added them."""
+
+    conversation: ConversationRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationUpdated:
+    """A property of the conversation changed; ``conversation`` is the new state."""
+
+    conversation: ConversationRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationLeft:
+    """The user is no member any more; ``reason`` says whether they left (or were removed) or it was deleted."""
+
+    conversation_sid: str
+    reason: Literal["left", "deleted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantJoined:
+    """Somebody else became a member."""
+
+    participant: ParticipantRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantLeft:
+    """Somebody else ceased to be a member; the record is the last one known."""
+
+    participant: ParticipantRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAdded:
+    """A message was sent, by anybody, the user included."""
+
+    message: MessageRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageUpdated:
+    """A message was edited."""
+
+    message: MessageRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRemoved:
+    """A message was deleted; what it said is gone, so only its place is told."""
+
+    conversation_sid: str
+    message_sid: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInterrupted:
+    """The source cannot reach the service and keeps trying; nothing is lost, only late."""
+
+    error: TwilioCompatError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRestored:
+    """The source reaches the service again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRefused:
+    """The service no longer takes the user's token; the subscription has ended."""
+
+    error: TwilioCompatError
+
+
+Event: TypeAlias = (
+    Synchronized
+    | ConversationJoined
+    | ConversationUpdated
+    | ConversationLeft
+    | ParticipantJoined
+    | ParticipantLeft
+    | MessageAdded
+    | MessageUpdated
+    | MessageRemoved
+    | SourceInterrupted
+    | SourceRestored
+    | SourceRefused
+)
+"""Any of the above; ``match`` on the type."""

@@ -1,0 +1,191 @@
+"""What travels through the port: Twilio-shaped, frozen, without behaviour.
+
+A record is a snapshot of what a backend knows; a draft is what a face asks a backend to make. Field names are
+Twilio's in Python's spelling. No record ever carries an id of the service behind it.
+
+``identity`` is the name a Twilio app gives its user. ``sid`` is Twilio's id: two letters and 32 hex digits.
+All times are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
+"""Anything ``json.dumps`` writes and ``json.loads`` reads back."""
+
+NotificationLevel: TypeAlias = Literal["default", "muted"]
+MediaCategory: TypeAlias = Literal["media", "body", "history"]
+ConversationStateName: TypeAlias = Literal["initializing", "active", "inactive", "closed"]
+
+
+class Direction(StrEnum):
+    """Which way a page of messages extends from its anchor."""
+
+    BACKWARDS = "backwards"
+    FORWARD = "forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """On whose behalf a call runs: the outcome of a sign-in, handed back with every call.
+
+    ``token`` is the token as presented; the backend may need it again. ``expires_at`` is when it ends.
+    ``service_sid`` is the Twilio service (IS...) the token was made for, where it names one.
+    """
+
+    identity: str
+    token: str = field(repr=False)
+    expires_at: datetime
+    service_sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastMessage:
+    """The newest message of a conversation, as far as a conversation list shows it."""
+
+    index: int
+    date_created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationState:
+    """Twilio's life cycle state, and since when."""
+
+    current: ConversationStateName
+    date_updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRecord:
+    """A conversation as the acting user sees it; ``joined`` and what follows are that user's own standing."""
+
+    sid: str
+    friendly_name: str | None
+    unique_name: str | None
+    attributes: JSONValue
+    created_by: str
+    date_created: datetime
+    date_updated: datetime
+    state: ConversationState
+    last_message: LastMessage | None = None
+    joined: bool = False
+    last_read_message_index: int | None = None
+    notification_level: NotificationLevel = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationDraft:
+    """A conversation to be made. ``attributes`` default to an empty object, as at Twilio."""
+
+    friendly_name: str | None = None
+    unique_name: str | None = None
+    attributes: JSONValue = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantRecord:
+    """A member of a conversation."""
+
+    sid: str
+    conversation_sid: str
+    identity: str
+    attributes: JSONValue
+    date_created: datetime
+    date_updated: datetime
+    role_sid: str = ""
+    type: str = "chat"
+    last_read_message_index: int | None = None
+    last_read_timestamp: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantDraft:
+    """A member to be added."""
+
+    identity: str
+    attributes: JSONValue = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRecord:
+    """An uploaded file. ``size`` is in bytes."""
+
+    sid: str
+    content_type: str
+    size: int
+    filename: str | None = None
+    category: MediaCategory = "media"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaUpload:
+    """A file to be uploaded: all of its bytes, or a stream of them read once."""
+
+    content: bytes | AsyncIterable[bytes]
+    content_type: str
+    filename: str | None = None
+    category: MediaCategory = "media"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecord:
+    """A message. ``index`` counts from 0 in order of creation and never changes."""
+
+    sid: str
+    conversation_sid: str
+    index: int
+    author: str | None
+    body: str | None
+    attributes: JSONValue
+    date_created: datetime
+    date_updated: datetime
+    subject: str | None = None
+    media: tuple[MediaRecord, ...] = ()
+    participant_sid: str | None = None
+    last_updated_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDraft:
+    """A message to be sent; the media are uploaded before, with `Media.upload`.
+
+    ``mutation_id`` names this attempt to send: a backend that sees it twice has one message, not two.
+    """
+
+    mutation_id: str
+    body: str | None = None
+    attributes: JSONValue = field(default_factory=dict)
+    subject: str | None = None
+    media: tuple[MediaRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageChanges:
+    """What to change in a message; a field left at None stays as it is."""
+
+    body: str | None = None
+    attributes: JSONValue | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage:
+    """Messages in ascending order of index, and whether older and newer ones exist beyond them."""
+
+    items: tuple[MessageRecord, ...]
+    has_older: bool
+    has_newer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRecord:
+    """A user of the deployment, whether or not they are in any conversation."""
+
+    sid: str
+    identity: str
+    friendly_name: str | None
+    attributes: JSONValue

@@ -1,0 +1,80 @@
+"""Where everything that can be set comes from: the environment, or one typed object.
+
+Reading the environment happens in one place and once, so what a process runs with can be printed and compared.
+Secrets are left out of ``repr``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from twilio_compat.errors import ConfigurationError
+
+DEFAULT_DATABASE_URL = "sqlite:///twilio-compat.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the library runs with. Times are in seconds, sizes in bytes.
+
+    `from_environment` reads each field that has an environment variable (`ENVIRONMENT`); the rest have defaults
+    that suit production and are changed in code, by tests above all.
+    """
+
+    connection_string: str | None = field(default=None, repr=False)
+    """``endpoint=https://...;accesskey=...`` of the ACS resource. Without it only direct mode works."""
+    endpoint: str | None = None
+    """Endpoint of the ACS resource, for direct mode: a client given a bare ACS user token."""
+    storage_connection_string: str | None = field(default=None, repr=False)
+    """Azure Storage account for media; needed from the first upload on."""
+    database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
+    """SQLAlchemy URL of the store, for what ACS has no place for."""
+    twilio_api_key: str | None = None
+    """``SK...`` sid that Twilio access tokens must name as their issuer."""
+    twilio_api_secret: str | None = field(default=None, repr=False)
+    """Secret of that key: verifies the tokens."""
+    backend: str = "acs"
+    """Name of the adapter, as installed."""
+    media_container: str = "twilio-media"
+    """Blob container for media; made when missing."""
+    attachment_url_lifetime: float = 7 * 24 * 3600.0
+    """How long the URL of an attachment, as native ACS clients see it in a message's metadata, stays good."""
+    temporary_url_lifetime: float = 300.0
+    """How long a URL from ``getContentTemporaryUrl()`` stays good."""
+    metadata_budget: int = 1024
+    """UTF-8 bytes of keys and values that a message's ACS metadata may hold; the rest goes to the store."""
+    request_timeout: float = 30.0
+    """Longest wait for one answer of the service."""
+    deadline: float = 60.0
+    """Longest time one call may take with all its retries."""
+    poll_interval: float = 1.0
+    """Pause between two looks for news, per signed-in user."""
+    sweep_interval: float = 30.0
+    """Pause between two looks into a quiet conversation whose messages are in use."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables of `ENVIRONMENT`; an empty one counts as unset."""
+        source = os.environ if environ is None else environ
+        given = {name: value for name, variable in ENVIRONMENT.items() if (value := source.get(variable))}
+        return cls(**given)  # type: ignore[arg-type]  # every mapped field is a string
+
+    def need(self, name: str, purpose: str) -> str:
+        """Return the setting *name*, or say which variable to set and what for."""
+        value: str | None = getattr(self, name)
+        if value:
+            return value
+        raise ConfigurationError(f"{ENVIRONMENT[name]} is not set; it is needed {purpose}")
+
+
+ENVIRONMENT: Mapping[str, str] = {
+    "connection_string": "COMMUNICATION_SERVICES_CONNECTION_STRING",
+    "endpoint": "COMMUNICATION_SERVICES_ENDPOINT",
+    "storage_connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+    "database_url": "TWILIO_COMPAT_DATABASE_URL",
+    "twilio_api_key": "TWILIO_API_KEY",
+    "twilio_api_secret": "TWILIO_API_SECRET",
+}
+"""Which variable each field of `Settings` is read from."""
