@@ -1,12 +1,17 @@
-# Everything a contributor runs. Each target makes .venv itself; only Python 3.11+, make and git are needed.
+# Everything a contributor runs. Each target makes .venv itself; Python 3.11+, make and git are enough.
+# Extra arguments go into ARGS: make test ARGS="-k paging"
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install demo test check bench format docs clean
+.PHONY: help install demo test check bench format changes clean
+.DEFAULT_GOAL := help
 
-install: $(STAMP)
+help: ## Say what there is.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: $(STAMP) ## Make the development environment in .venv.
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
@@ -14,25 +19,28 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP)
+demo: $(STAMP) ## Walk through a Twilio app on the emulator, step by step.
 	$(BIN)/twilio-compat demo $(ARGS)
 
-test: $(STAMP)
+test: $(STAMP) ## Run all tests; what is skipped is listed with its reason.
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(STAMP)
+check: $(STAMP) ## Check style, types, import directions, and the documentation.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs tests/typing $(ARGS)
 
-bench: $(STAMP)
+bench: $(STAMP) ## Measure messages per second and CPU per message.
 	$(BIN)/python -m benchmarks $(ARGS)
 
-format: $(STAMP)
+format: $(STAMP) ## Put the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+changes: $(STAMP) ## Show what the next release's changelog will say.
+	$(BIN)/towncrier build --draft $(ARGS)
+
+clean: ## Remove everything that the targets above made.
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,100 @@
+"""The documentation says what the code has: settings, commands, errors, and the first screen of the README."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from acs_emulator.cli import main as acs_emulator
+from acs_emulator.options import Options
+from tests.docs.markdown import ROOT
+from twilio_compat import errors
+from twilio_compat.cli import main as twilio_compat
+from twilio_compat.settings import ENVIRONMENT, Settings
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def commands(command: click.Command, called: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command that can be run, with the words that call it."""
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from commands(each, f"{called} {name}")
+    else:
+        yield called, command
+
+
+ALL_COMMANDS = [*commands(twilio_compat, "twilio-compat"), *commands(acs_emulator, "acs-emulator")]
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "ACS Chat retires on 30 September 2028",
+        "23 October 2026",
+        "make demo",
+        "make test",
+        "from twilio_compat import",
+    ],
+)
+def test_the_first_screen_of_the_readme_has(promise: str) -> None:
+    assert promise in " ".join(read("README.md").splitlines()[:40])
+
+
+@pytest.mark.parametrize("variable", ENVIRONMENT.values())
+def test_every_environment_variable_is_in_the_readme(variable: str) -> None:
+    assert f"| `{variable}` |" in read("README.md")
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+def test_every_setting_is_in_the_reference_with_its_default(field: dataclasses.Field[object]) -> None:
+    row = re.search(
+        rf"^\| `{field.name}` \| `(.*?)` \|", read("docs/reference/configuration.md"), re.MULTILINE
+    )
+    assert row is not None
+    assert row[1] == str(field.default)
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
+def test_every_option_of_the_emulator_is_in_the_reference(field: dataclasses.Field[object]) -> None:
+    assert f"| `{field.name}` |" in read("docs/reference/emulator.md")
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_in_the_reference(name: str) -> None:
+    assert f"`{name}`" in read("docs/reference/errors.md")
+
+
+@pytest.mark.parametrize(("called", "command"), ALL_COMMANDS, ids=[called for called, _ in ALL_COMMANDS])
+def test_every_command_is_documented_with_all_its_options(called: str, command: click.Command) -> None:
+    section = re.search(
+        rf"^## `{called}`\n(.*?)(?=^## |\Z)", read("docs/reference/commands.md"), re.DOTALL | re.MULTILINE
+    )
+    assert section is not None, f"docs/reference/commands.md has no section for {called}"
+    flags = {flag for each in command.params if isinstance(each, click.Option) for flag in each.opts}
+    assert set() == {flag for flag in flags - {"--help"} if f"`{flag}" not in section[1]}
+
+
+def test_changelog_fragments_have_a_known_type() -> None:
+    config = tomllib.loads(read("pyproject.toml"))["tool"]["towncrier"]
+    types = {each["directory"] for each in config["type"]}
+    names = [
+        each.name
+        for each in (ROOT / config["directory"]).iterdir()
+        if each.name not in (".gitignore", "README.md")
+    ]
+    assert names
+    assert [] == [name for name in names if not re.fullmatch(rf"\+[a-z0-9-]+\.({'|'.join(types)})\.md", name)]
+
+
+def test_constraints_name_versions_and_no_addresses() -> None:
+    lines = read("constraints.txt").splitlines()
+    assert lines
+    assert [] == [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line)]
