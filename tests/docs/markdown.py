@@ -6,6 +6,7 @@ it; it sets up what a snippet takes for granted, such as a token, so that the sn
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -74,9 +75,7 @@ def _inline(text: str) -> Iterator[Token]:
 def anchors(text: str) -> set[str]:
     """Return the anchors of the headings, as GitHub makes them."""
     tokens = parse(text)
-    titles = [
-        inline for heading, inline in zip(tokens, tokens[1:], strict=False) if heading.type == "heading_open"
-    ]
+    titles = [inline for heading, inline in itertools.pairwise(tokens) if heading.type == "heading_open"]
     seen: dict[str, int] = {}
     return {_anchor("".join(each.content for each in title.children or ()), seen) for title in titles}
 
