@@ -19,6 +19,7 @@ from twilio_compat.records import (
     ConversationDraft,
     ConversationRecord,
     Direction,
+    IssuedIdentity,
     MediaRecord,
     MediaUpload,
     MessageChanges,
@@ -130,6 +131,9 @@ class Backend(Protocol):
 
     async def sign_in(self, token: str) -> Actor:
         """Verify *token* and return whom it stands for. `TokenError` where it is refused."""
+
+    async def issue_identity(self, identity: str, *, with_token: bool = False) -> IssuedIdentity:
+        """Tell who *identity* is to the service, made when new, for a client that no longer goes through Twilio."""
 
     def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open the actor's event stream; `Synchronized` comes first, `SourceRefused` is the only end."""

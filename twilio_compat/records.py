@@ -1,7 +1,7 @@
 """What travels through the port: Twilio-shaped, frozen, without behaviour.
 
 A record is a snapshot of what a backend knows; a draft is what a face asks a backend to make. Field names are
-Twilio's in Python's spelling. No record ever carries an id of the service behind it.
+Twilio's in Python's spelling. No record carries an id of the service behind it, but for `IssuedIdentity`.
 
 ``identity`` is the name a Twilio app gives its user. ``sid`` is Twilio's id: two letters and 32 hex digits.
 All times are aware and in UTC.
@@ -189,3 +189,17 @@ class UserRecord:
     identity: str
     friendly_name: str | None
     attributes: JSONValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedIdentity:
+    """Who a Twilio identity is to the service, and a token to sign in there as the same person.
+
+    ``token`` and ``expires_on`` are None unless a token was asked for. The one record with an id of the service
+    behind it: telling that id is its purpose, so that a client already rewritten for the service can use it.
+    """
+
+    identity: str
+    acs_user_id: str
+    token: str | None = field(default=None, repr=False)
+    expires_on: datetime | None = None
