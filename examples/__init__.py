@@ -1,0 +1,1 @@
+"""Programs to read and run; nothing here is part of the installed packages."""

@@ -1,0 +1,1 @@
+"""Microsoft's migration guide, walked from end to end on this machine: ``make demo``."""
