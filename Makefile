@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP) ## Walk through a Twilio app on the emulator, step by step.
-	$(BIN)/twilio-compat demo $(ARGS)
+	$(BIN)/python -m examples.walk $(ARGS)
 
 test: $(STAMP) ## Run all tests; what is skipped is listed with its reason.
 	$(BIN)/python -m pytest $(ARGS)

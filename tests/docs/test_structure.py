@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from acs_backend.message_codec import OWN_KEYS
 from acs_emulator.cli import main as acs_emulator
 from acs_emulator.options import Options
 from tests.docs.markdown import ROOT
@@ -80,6 +81,11 @@ def test_every_command_is_documented_with_all_its_options(called: str, command: 
     assert section is not None, f"docs/reference/commands.md has no section for {called}"
     flags = {flag for each in command.params if isinstance(each, click.Option) for flag in each.opts}
     assert set() == {flag for flag in flags - {"--help"} if f"`{flag}" not in section[1]}
+
+
+@pytest.mark.parametrize("key", sorted(OWN_KEYS))
+def test_every_metadata_key_is_told_to_native_clients(key: str) -> None:
+    assert f"| `{key}` |" in read("docs/how-to/sign-in-natively.md")
 
 
 def test_changelog_fragments_have_a_known_type() -> None:
