@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 import tomllib
@@ -81,6 +82,19 @@ def test_every_command_is_documented_with_all_its_options(called: str, command: 
     assert section is not None, f"docs/reference/commands.md has no section for {called}"
     flags = {flag for each in command.params if isinstance(each, click.Option) for flag in each.opts}
     assert set() == {flag for flag in flags - {"--help"} if f"`{flag}" not in section[1]}
+
+
+def codes_in_the_source() -> set[int]:
+    """Return every integer in the library's source that is one of Twilio's error codes by its range."""
+    files = [*(ROOT / "twilio_compat").rglob("*.py"), *(ROOT / "acs_backend").rglob("*.py")]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    numbers = {node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is int}
+    return {number for number in numbers if number in range(20001, 20600) or number in range(50001, 51300)}
+
+
+def test_the_error_codes_in_the_reference_are_those_in_the_source() -> None:
+    listed = re.findall(r"^\| (\d{5}) \|", read("docs/reference/errors.md"), re.MULTILINE)
+    assert codes_in_the_source() == {int(code) for code in listed}
 
 
 @pytest.mark.parametrize("key", sorted(OWN_KEYS))
