@@ -1,0 +1,295 @@
+"""The official SDK's clients, for many users, on one shared transport.
+
+Theory of operation
+-------------------
+ACS has no call for a server: each call is some user's, with that user's token. The SDK wants a client object per
+user and per thread, and gives each its own connection pool and a pipeline of a dozen policies. Here all clients
+share one `SharedTransport`, and two small policies take the place of the SDK's own:
+
+* `UserPolicy` adds the headers and the user's token. A token that is refused is renewed once, and the request
+  repeated: a 401 had no effect. The token never leaves the endpoint's host: a paging link that names another host
+  is followed at the endpoint.
+* `AnswerPolicy` reads the JSON of an answer and checks that what every later step relies on is there, so that
+  garbage becomes a `DecodeError` here and not an `AttributeError` in the SDK. It also keeps the service's time.
+
+The SDK's retry policy is left out on purpose: it repeats sends, and knows no deadline (see `acs_backend.retries`).
+The proxy settings of the environment are read once per host, not on each request, which would be half the cost of
+a call.
+
+http is only spoken to this machine: `acs_backend.connection_string.check_endpoint` has seen to that before.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from azure.communication.chat.aio import ChatClient, ChatThreadClient
+from azure.communication.identity.aio import CommunicationIdentityClient
+from azure.core.credentials import AccessToken, AzureKeyCredential
+from azure.core.exceptions import DecodeError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, SansIOHTTPPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+
+from twilio_compat.errors import ConfigurationError
+
+USER_AGENT = f"twilio-acs-compat/{version('twilio-acs-compat')}"
+CACHED_CLIENTS = 4096
+"""Clients kept for the next call, least recently used first out."""
+CONNECTIONS = 256
+"""Most connections open at once, over all hosts."""
+
+_Request = PipelineRequest[Any]  # the SDK's own requests are of two unrelated classes
+_Response = PipelineResponse[Any, Any]
+_Client = TypeVar("_Client")
+
+
+class UserCredential(Protocol):
+    """Where a user's ACS token comes from."""
+
+    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        """Return a token that is good for now."""
+
+    async def renew(self, refused: str) -> AccessToken | None:
+        """Return another token in place of one that ACS refused; None if there is no other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AcsUser:
+    """A user of the ACS resource, as whom calls are made. ``id`` is the raw id, ``8:acs:...``."""
+
+    id: str
+    credential: UserCredential
+
+
+class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exports it lazily, without its type
+    """One aiohttp session for every client: made in the running loop, closed by its owner and not by a client."""
+
+    def __init__(self, *, timeout: float) -> None:
+        """*timeout*, in seconds, bounds connecting and each wait for bytes."""
+        super().__init__(connection_timeout=timeout, read_timeout=timeout)
+        self.session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
+
+    async def open(self) -> None:
+        """Make the session when it is first used."""
+        if self.session is None:
+            self.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send *request*, through the proxy that the environment names for its host, if any."""
+        options.setdefault("proxy", self._proxy(request.url))
+        return await super().send(request, **options)
+
+    async def close(self) -> None:
+        """Do nothing: clients close their transport, but this one is not theirs."""
+
+    async def shut_down(self) -> None:
+        """Close the connections."""
+        if self.session is not None:
+            session, self.session = self.session, None
+            await session.close()
+
+    def _proxy(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        if parts.netloc not in self._proxies:
+            bypassed = proxy_bypass(parts.netloc)
+            self._proxies[parts.netloc] = None if bypassed else getproxies().get(parts.scheme)
+        return self._proxies[parts.netloc]
+
+
+class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
+    """Reads answers: their JSON for the SDK, their date for whoever asks for the service's time."""
+
+    def __init__(self) -> None:
+        """Start without knowing the time."""
+        self._date: str | None = None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The service's time in its last answer, to the second; None before the first."""
+        if self._date is None:
+            return None
+        try:
+            return parsedate_to_datetime(self._date).astimezone(UTC)
+        except ValueError:
+            return None
+
+    def on_response(self, request: _Request, response: _Response) -> None:
+        """Decode the body; a success without what it must have is a `DecodeError`."""
+        answer = response.http_response
+        self._date = answer.headers.get("Date") or self._date
+        document = _parse(answer)
+        if answer.status_code < 300:
+            _check(document, needed_key(request.http_request.method, request.http_request.url), answer)
+        response.context[ContentDecodePolicy.CONTEXT_NAME] = document
+
+
+class UserPolicy(AsyncHTTPPolicy[Any, Any]):
+    """Makes each request the user's."""
+
+    def __init__(self, endpoint: str, credential: UserCredential) -> None:
+        """Sign requests to *endpoint* with the tokens of *credential*."""
+        super().__init__()
+        self._endpoint = endpoint
+        self._credential = credential
+
+    async def send(self, request: _Request) -> _Response:
+        """Send with a token; once more with another one, if there is one, when it is refused."""
+        http_request = request.http_request
+        http_request.url = rebased(http_request.url, self._endpoint)
+        http_request.headers["User-Agent"] = USER_AGENT
+        http_request.headers["x-ms-client-request-id"] = str(uuid.uuid4())
+        token = await self._credential.get_token()
+        http_request.headers["Authorization"] = f"Bearer {token.token}"
+        response = await self.next.send(request)
+        if response.http_response.status_code != 401:
+            return response
+        renewed = await self._credential.renew(token.token)
+        if renewed is None:
+            return response
+        http_request.headers["Authorization"] = f"Bearer {renewed.token}"
+        return await self.next.send(request)
+
+
+class AcsClients:
+    """The clients of one ACS resource. Cheap to ask: what was asked for before is kept."""
+
+    def __init__(self, endpoint: str, access_key: str | None, *, timeout: float) -> None:
+        """Speak to *endpoint* (no trailing slash); without *access_key* there is no `identity` client."""
+        self._endpoint = endpoint
+        self._access_key = access_key
+        self.transport = SharedTransport(timeout=timeout)
+        """Shared with the storage client."""
+        self._answers = AnswerPolicy()
+        self._chats: OrderedDict[AcsUser, ChatClient] = OrderedDict()
+        self._threads: OrderedDict[tuple[AcsUser, str], ChatThreadClient] = OrderedDict()
+        self._identity: CommunicationIdentityClient | None = None
+
+    @property
+    def has_access_key(self) -> bool:
+        """Whether users can be created and tokens issued."""
+        return self._access_key is not None
+
+    def chat(self, user: AcsUser) -> ChatClient:
+        """Return the client for the threads of *user*."""
+        client = _recent(self._chats, user)
+        if client is None:
+            client = _keep(self._chats, user, ChatClient(self._endpoint, **self._options(user)))
+        return client
+
+    def thread(self, user: AcsUser, thread_id: str) -> ChatThreadClient:
+        """Return the client for one thread, as *user*."""
+        key = (user, thread_id)
+        client = _recent(self._threads, key)
+        if client is None:
+            made = ChatThreadClient(self._endpoint, thread_id=thread_id, **self._options(user))
+            client = _keep(self._threads, key, made)
+        return client
+
+    def identity(self) -> CommunicationIdentityClient:
+        """Return the client that creates users and issues tokens. `ConfigurationError` without an access key."""
+        if self._access_key is None:
+            raise ConfigurationError(
+                "COMMUNICATION_SERVICES_CONNECTION_STRING is not set; it is needed to create users and issue tokens"
+            )
+        if self._identity is None:
+            self._identity = CommunicationIdentityClient(
+                self._endpoint,
+                AzureKeyCredential(self._access_key),
+                transport=self.transport,
+                retry_total=0,
+                permit_redirects=False,
+                per_call_policies=[self._answers],
+                user_agent=USER_AGENT,
+            )
+        return self._identity
+
+    def server_time(self) -> datetime | None:
+        """Return the service's time in its last answer, to the second; None before the first."""
+        return self._answers.server_time
+
+    async def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        self._chats.clear()
+        self._threads.clear()
+        await self.transport.shut_down()
+
+    def _options(self, user: AcsUser) -> dict[str, Any]:
+        policies = [self._answers, UserPolicy(self._endpoint, user.credential)]
+        return {"credential": user.credential, "transport": self.transport, "policies": policies}
+
+
+def rebased(url: str, endpoint: str) -> str:
+    """Return *url* at *endpoint*: as it is, unless a paging link names another scheme or host."""
+    if url.startswith(endpoint + "/"):
+        return url
+    parts = urlsplit(url)
+    return f"{endpoint}{parts.path}{'?' if parts.query else ''}{parts.query}"
+
+
+def needed_key(method: str, url: str) -> str | None:
+    """Return the key that a successful answer must have; None where it may be empty."""
+    path = urlsplit(url).path.rstrip("/")
+    last = path.rpartition("/")[2]
+    if method == "POST":
+        return {
+            "threads": "chatThread",
+            "messages": "id",
+            "identities": "identity",
+            ":issueAccessToken": "token",
+        }.get(last)
+    if method == "GET":
+        return "value" if last in ("threads", "messages", "participants", "readReceipts") else "id"
+    return None
+
+
+def _parse(answer: Any) -> Any:
+    body = answer.body()
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        if answer.status_code >= 300:
+            return None
+        raise DecodeError(message=f"not JSON: {body[:60]!r}", response=answer, error=error) from error
+
+
+def _check(document: Any, key: str | None, answer: Any) -> None:
+    if key is None:
+        return
+    value = document.get(key) if isinstance(document, Mapping) else None
+    if not value and value != []:
+        raise DecodeError(message=f"an answer without {key!r}", response=answer)
+    if key == "value" and not (isinstance(value, list) and all(isinstance(item, Mapping) for item in value)):
+        raise DecodeError(message="a list of something other than objects", response=answer)
+
+
+def _recent(cache: OrderedDict[Any, _Client], key: object) -> _Client | None:
+    client = cache.get(key)
+    if client is not None:
+        cache.move_to_end(key)
+    return client
+
+
+def _keep(cache: OrderedDict[Any, _Client], key: object, client: _Client) -> _Client:
+    cache[key] = client
+    if len(cache) > CACHED_CLIENTS:
+        cache.popitem(last=False)
+    return client

@@ -1,0 +1,157 @@
+"""The store's database: connections, transactions, and a schema that several processes may create at once.
+
+Theory of operation
+-------------------
+All access is a transaction, `Database.read` or `Database.write`, committed when its block ends and rolled back when
+the block raises. A write transaction on SQLite begins with ``BEGIN IMMEDIATE``: it waits for its turn before it
+reads anything, so two processes cannot both read a row and then overwrite each other. Within one process the turn
+is an `asyncio.Lock`, which is fair and costs no waiting in the database. In WAL mode readers never wait.
+
+A database in memory (``sqlite://``) is one connection, so all its transactions take turns.
+
+The schema is made on first use, in a write transaction (on PostgreSQL under an advisory lock), and carries a number.
+A store that was made by a newer version of this library is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
+from sqlalchemy import event, insert, make_url, select, text
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from acs_backend.store import schema
+from twilio_compat.errors import ConfigurationError
+
+VARIABLE = "TWILIO_COMPAT_DATABASE_URL"
+BUSY_TIMEOUT = 30.0
+"""Seconds that a write waits for one of another process."""
+_ADVISORY_LOCK = 0x7477_636F
+_DRIVERS: Mapping[str, str] = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+
+class Database:
+    """The store. Belongs to the event loop in which it is first used."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare for the SQLAlchemy *url*; nothing is opened yet. `ConfigurationError` where it is unusable."""
+        self._url = _checked(url)
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._in_memory = self._sqlite and self._url.database in (None, "", ":memory:")
+        self._engine = _engine(self._url, self._in_memory)
+        self._writer = self._engine.execution_options(immediate=True)
+        if self._sqlite:
+            _set_up_sqlite(self._engine)
+        self._turn = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._ready = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads."""
+        await self._open()
+        async with self._turn if self._in_memory else nullcontext():
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; on SQLite it is the only one that does."""
+        await self._open()
+        async with self._writing() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        await self._engine.dispose()
+
+    def _writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._exclusively() if self._sqlite else self._writer.begin()
+
+    @asynccontextmanager
+    async def _exclusively(self) -> AsyncIterator[AsyncConnection]:
+        async with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    async def _open(self) -> None:
+        if self._ready:
+            return
+        async with self._opening:
+            if not self._ready:
+                await self._make_schema()
+                self._ready = True
+
+    async def _make_schema(self) -> None:
+        try:
+            async with self._writing() as connection:
+                if not self._sqlite:
+                    await connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
+                    )
+                await connection.run_sync(_make_schema)
+        except (DBAPIError, OSError) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise ConfigurationError(f"The database in {VARIABLE} cannot be used: {reason}") from error
+
+
+def _make_schema(connection: Connection) -> None:
+    schema.metadata.create_all(connection)
+    found = connection.scalar(select(schema.versions.c.version))
+    if found is None:
+        connection.execute(insert(schema.versions).values(version=schema.VERSION))
+    elif found > schema.VERSION:
+        raise ConfigurationError(
+            f"The database in {VARIABLE} was made by a newer version of twilio-acs-compat (schema {found}, "
+            f"this one knows {schema.VERSION}); upgrade the package or name another database"
+        )
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            f"{VARIABLE} is not a database URL; write sqlite:///path/to/file.db or postgresql://user:password@host/name"
+        ) from error
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _engine(url: URL, in_memory: bool) -> AsyncEngine:
+    try:
+        if in_memory:
+            return create_async_engine(url, poolclass=StaticPool)
+        return create_async_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except ModuleNotFoundError as error:
+        hint = "; pip install 'twilio-acs-compat[postgresql]'" if error.name == "asyncpg" else ""
+        raise ConfigurationError(f"The driver for {VARIABLE} is not installed: {error.name}{hint}") from error
+    except (InvalidRequestError, NoSuchModuleError) as error:
+        raise ConfigurationError(f"{VARIABLE} names a driver that cannot be used: {error}") from error
+
+
+def _set_up_sqlite(engine: AsyncEngine) -> None:
+    """Take transactions into our own hands: the driver's idea of when they begin is too late for a lock."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
