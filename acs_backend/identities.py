@@ -1,0 +1,342 @@
+"""Who is who: Twilio identities, the ACS users that stand for them, and the tokens those users act with.
+
+Theory of operation
+-------------------
+An identity gets an ACS user when it is first seen, and keeps it: the store has the pair. Two processes that see a
+new identity at once both create an ACS user; the store's unique key decides which one counts, and the loser deletes
+its own. Pairs never change, so they are kept in memory.
+
+The **steward** is one more such pair, under a reserved identity: a user of the deployment that every process on the
+same store shares. It does what Twilio lets a server do, and no face ever sees it.
+
+A user acts with an ACS token that is issued here and renewed some minutes before it ends, or once ACS refuses it. One
+request at a time is under way for each user; whoever needs the token meanwhile waits for it. Who signed in with an
+ACS token of their own acts with that one, and when it ends or is revoked, their session ends.
+
+A **native** user may write past this library: their ACS id was told to somebody (`Identities.issue`), or they never
+went through it, in which case their identity *is* their ACS id.
+
+In **direct mode** there is no access key: no users can be made and no tokens issued, so only bearers of an ACS token
+act, and what needs the steward or a new user raises `DirectModeError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime
+
+from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
+from azure.core.credentials import AccessToken
+
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.errors import Subject, translated
+from acs_backend.retries import Retries
+from acs_backend.sids import user_sid
+from acs_backend.store import identities as table
+from acs_backend.store.database import Database
+from twilio_compat.errors import ArgumentError, DirectModeError, ForbiddenError, LimitError, TokenError
+from twilio_compat.records import Actor, IssuedIdentity
+from twilio_compat.settings import Settings
+from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, read_token, verify_token
+
+STEWARD = "twilio-acs-compat:steward"
+"""The reserved identity under which the store keeps the steward."""
+RENEWAL_MARGIN = 300.0
+"""Seconds before its end at which a token is no longer used."""
+SESSIONS = 10_000
+"""Signed-in tokens kept in memory, least recently used first out."""
+_RAW_ID = re.compile(r"8:(acs|gcch-acs|dod-acs|spool):.")
+
+
+class Identities:
+    """The users of one deployment."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clients: AcsClients,
+        database: Database,
+        retries: Retries,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Make users with *clients*, keep them in *database*; *clock* tells the time for tokens."""
+        self._settings = settings
+        self._clients = clients
+        self._database = database
+        self._retries = retries
+        self._clock = clock
+        self._acs_ids: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._users: dict[str, AcsUser] = {}
+        self._sessions: OrderedDict[str, AcsUser] = OrderedDict()
+        self._creating: dict[str, asyncio.Lock] = {}
+
+    @property
+    def direct(self) -> bool:
+        """Whether there is no connection string, so that only bearers of ACS tokens can act."""
+        return not self._clients.has_access_key
+
+    async def steward(self) -> AcsUser:
+        """Return the deployment's own user. `DirectModeError` in direct mode."""
+        return await self._user(STEWARD)
+
+    async def acting(self, actor: Actor) -> AcsUser:
+        """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended."""
+        if actor.expires_at <= self._clock():
+            raise TokenError("Access Token expired or expiration date invalid", code=20104)
+        user = self._sessions.get(actor.token)
+        if user is None:
+            return await self._open_session(actor)
+        self._sessions.move_to_end(actor.token)
+        return user
+
+    async def acs_id(self, identity: str) -> str:
+        """Return the ACS id of *identity*, which gets a user when it has none. A raw ACS id is its own.
+
+        `LimitError` 50204 (empty), 50207 (over 256 characters); `ForbiddenError` 50203 (reserved).
+        """
+        if is_raw_id(identity):
+            return identity
+        return await self._acs_id(checked_identity(identity))
+
+    async def known_acs_id(self, identity: str) -> str | None:
+        """Return the ACS id of *identity* if it has been seen before; nothing is made."""
+        if is_raw_id(identity):
+            return identity
+        row = None if identity == STEWARD else await self._find(identity)
+        return None if row is None else row.acs_id
+
+    async def names(self, acs_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the identity of each of *acs_ids*, but for the steward's; a native user's is its ACS id."""
+        unknown = [acs_id for acs_id in acs_ids if acs_id not in self._names]
+        if unknown:
+            async with self._database.read() as connection:
+                self._names.update(await table.names(connection, unknown))
+        named = {acs_id: self._names.get(acs_id, acs_id) for acs_id in acs_ids}
+        return {acs_id: identity for acs_id, identity in named.items() if identity != STEWARD}
+
+    async def native(self, acs_ids: Collection[str]) -> bool:
+        """Say whether any of *acs_ids* may write past this library. Asks the store: another process may know."""
+        async with self._database.read() as connection:
+            return await table.count_closed(connection, acs_ids) < len(set(acs_ids))
+
+    async def issue(self, identity: str, *, with_token: bool = True) -> IssuedIdentity:
+        """Tell the ACS user of *identity*, and issue a token for it. From then on that user counts as native."""
+        acs_id = await self._acs_id(_unprefixed(checked_identity(identity)))
+        async with self._database.write() as connection:
+            await table.mark_native(connection, identity)
+        if not with_token:
+            return IssuedIdentity(identity=identity, acs_user_id=acs_id)
+        token = await self._issue_token(acs_id)
+        expires_on = datetime.fromtimestamp(token.expires_on, UTC)
+        return IssuedIdentity(identity=identity, acs_user_id=acs_id, token=token.token, expires_on=expires_on)
+
+    async def sign_in(self, token: str) -> Actor:
+        """Return whom *token* stands for: a Twilio access token, or an ACS user token.
+
+        `TokenError` where it is refused; `ConfigurationError` where a Twilio token cannot be verified for want of
+        a setting.
+        """
+        unverified = read_token(token)
+        if unverified.is_twilio:
+            return await self._sign_in_with_twilio(token)
+        return await self._sign_in_with_acs(token, unverified)
+
+    # Signing in
+
+    async def _sign_in_with_twilio(self, token: str) -> Actor:
+        key = self._settings.need("twilio_api_key", "to verify Twilio access tokens")
+        secret = self._settings.need("twilio_api_secret", "to verify Twilio access tokens")
+        verified = verify_token(token, key=key, secret=secret, now=self._clock())
+        if is_raw_id(verified.identity) or verified.identity == STEWARD:
+            raise TokenError(
+                "Identity reserved: it has the form of an ACS user id, or is the steward's", code=50203
+            )
+        actor = Actor(
+            identity=verified.identity,
+            token=token,
+            expires_at=verified.expires_at,
+            service_sid=verified.service_sid,
+        )
+        await self.acting(actor)
+        return actor
+
+    async def _sign_in_with_acs(self, token: str, unverified: UnverifiedToken) -> Actor:
+        acs_id = _bearer_of(unverified)
+        check_expiry(unverified, self._clock())
+        user = AcsUser(acs_id, PresentedToken(token, unverified.expires_at))
+        with translated(Subject.TOKEN):
+            await self._retries.idempotent(lambda: self._probe(user))
+        name = (await self.names([acs_id])).get(acs_id)
+        if name is None:
+            raise TokenError("Identity reserved: this is the token of the deployment's own user", code=50203)
+        self._remember(token, user)
+        return Actor(identity=name, token=token, expires_at=unverified.expires_at)
+
+    async def _probe(self, user: AcsUser) -> None:
+        """Make ACS look at the user's token."""
+        async for _ in self._clients.chat(user).list_chat_threads(results_per_page=1):
+            break
+
+    async def _open_session(self, actor: Actor) -> AcsUser:
+        unverified = read_token(actor.token)
+        if unverified.is_twilio:
+            user = await self._user(checked_identity(actor.identity))
+        else:
+            user = AcsUser(_bearer_of(unverified), PresentedToken(actor.token, unverified.expires_at))
+        return self._remember(actor.token, user)
+
+    def _remember(self, token: str, user: AcsUser) -> AcsUser:
+        self._sessions[token] = user
+        if len(self._sessions) > SESSIONS:
+            self._sessions.popitem(last=False)
+        return user
+
+    # Making users and tokens
+
+    async def _user(self, identity: str) -> AcsUser:
+        user = self._users.get(identity)
+        if user is None:
+            acs_id = await self._acs_id(identity)
+            issued = IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
+            user = self._users.setdefault(identity, AcsUser(acs_id, issued))
+        return user
+
+    async def _acs_id(self, identity: str) -> str:
+        known = self._acs_ids.get(identity)
+        if known is not None:
+            return known
+        async with self._creating.setdefault(identity, asyncio.Lock()):
+            row = await self._find(identity) or await self._create(identity)
+        self._creating.pop(identity, None)
+        self._names[row.acs_id] = identity
+        return self._acs_ids.setdefault(identity, row.acs_id)
+
+    async def _find(self, identity: str) -> table.IdentityRow | None:
+        async with self._database.read() as connection:
+            return await table.find(connection, identity)
+
+    async def _create(self, identity: str) -> table.IdentityRow:
+        if self.direct:
+            raise DirectModeError(
+                f"{identity!r} has no ACS user that is known here, and without a connection string none can be made; "
+                "set COMMUNICATION_SERVICES_CONNECTION_STRING, or name an ACS user id (8:acs:...)"
+            )
+        with translated(Subject.ACCESS_KEY):
+            created = await self._retries.idempotent(self._clients.identity().create_user)
+        row = self._new_row(identity, created.properties["id"])
+        async with self._database.write() as connection:
+            if await table.insert_new(connection, row):
+                return row
+            winner = await table.find(connection, identity)
+        with translated(Subject.ACCESS_KEY):
+            await self._retries.idempotent(lambda: self._clients.identity().delete_user(created))
+        return winner or row
+
+    def _new_row(self, identity: str, acs_id: str) -> table.IdentityRow:
+        return table.IdentityRow(
+            identity=identity,
+            acs_id=acs_id,
+            sid=user_sid(acs_id),
+            friendly_name=identity,
+            attributes={},
+            native=False,
+            created_at=int(self._clock().timestamp() * 1000),
+        )
+
+    async def _issue_token(self, acs_id: str) -> AccessToken:
+        """Return a token whose ``expires_on`` is in epoch seconds; the SDK hands out a date as text."""
+        user = CommunicationUserIdentifier(acs_id)
+        with translated(Subject.ACCESS_KEY):
+            issued = await self._retries.idempotent(
+                lambda: self._clients.identity().get_token(user, [CommunicationTokenScope.CHAT])
+            )
+        return AccessToken(issued.token, int(datetime.fromisoformat(str(issued.expires_on)).timestamp()))
+
+
+class IssuedToken:
+    """The token of a user whom this deployment made: issued when needed, renewed in time."""
+
+    def __init__(self, issue: Callable[[], Awaitable[AccessToken]], now: Callable[[], float]) -> None:
+        """Get tokens from *issue*; *now* is in epoch seconds."""
+        self._issue = issue
+        self._now = now
+        self._token: AccessToken | None = None
+        self._issuing = asyncio.Lock()
+
+    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        """Return a token that is good for some minutes at least."""
+        if self._token is None or self._ends_soon(self._token):
+            async with self._issuing:
+                if self._token is None or self._ends_soon(self._token):
+                    self._token = await self._issue()
+        return self._token
+
+    async def renew(self, refused: str) -> AccessToken | None:
+        """Return another token than *refused*."""
+        if self._token is not None and self._token.token == refused:
+            self._token = None
+        return await self.get_token()
+
+    def _ends_soon(self, token: AccessToken) -> bool:
+        return token.expires_on - self._now() < RENEWAL_MARGIN
+
+
+class PresentedToken:
+    """The token that a user brought along. There is no other."""
+
+    def __init__(self, token: str, expires_at: datetime) -> None:
+        """Keep *token*, which ends at *expires_at*."""
+        self._token = AccessToken(token, int(expires_at.timestamp()))
+
+    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
+        """Return it."""
+        return self._token
+
+    async def renew(self, refused: str) -> AccessToken | None:
+        """Return None: whoever brought it must bring another one."""
+        return None
+
+
+def is_raw_id(identity: str) -> bool:
+    """Say whether *identity* is the raw id of an ACS user."""
+    return _RAW_ID.match(identity) is not None
+
+
+def checked_identity(identity: str) -> str:
+    """Return *identity* if an ordinary user may have it; errors as `Identities.acs_id`."""
+    if not identity:
+        raise LimitError("Identity not provided", code=50204)
+    if len(identity) > IDENTITY_LIMIT:
+        raise LimitError(
+            f"Identity too long: {len(identity)} characters, at most {IDENTITY_LIMIT}", code=50207
+        )
+    if identity == STEWARD:
+        raise ForbiddenError("Identity reserved", code=50203)
+    if "\0" in identity or not _is_unicode(identity):
+        raise ArgumentError("An identity is Unicode text without NUL")
+    return identity
+
+
+def _unprefixed(identity: str) -> str:
+    if is_raw_id(identity):
+        raise ArgumentError(f"{identity!r} is an ACS user id already; name a Twilio identity")
+    return identity
+
+
+def _bearer_of(token: UnverifiedToken) -> str:
+    """Return the raw id of the ACS user that *token* claims to be."""
+    skype_id = token.payload.get("skypeid")
+    if not isinstance(skype_id, str) or not skype_id:
+        raise TokenError(
+            "Invalid Access Token: neither a Twilio access token nor an ACS user token", code=20101
+        )
+    return f"8:{skype_id}"
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

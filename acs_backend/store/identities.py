@@ -1,0 +1,82 @@
+"""Queries on the table of identities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acs_backend.store.schema import identities
+from twilio_compat.records import JSONValue
+
+_CHUNK = 500
+"""Ids per query: databases limit how many values one may name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRow:
+    """A Twilio identity and the ACS user that stands for it. ``created_at`` is in epoch milliseconds."""
+
+    identity: str
+    acs_id: str
+    sid: str
+    friendly_name: str | None
+    attributes: JSONValue
+    native: bool
+    created_at: int
+
+
+async def find(connection: AsyncConnection, identity: str) -> IdentityRow | None:
+    """Return the row of *identity*, if there is one."""
+    rows = await connection.execute(select(identities).where(identities.c.identity == identity))
+    found = rows.mappings().one_or_none()
+    return None if found is None else _row(found)
+
+
+async def insert_new(connection: AsyncConnection, row: IdentityRow) -> bool:
+    """Insert *row*; False, with nothing changed, if the identity or its ACS user is there already."""
+    values = {name: getattr(row, name) for name in IdentityRow.__slots__} | {
+        "attributes": json.dumps(row.attributes)
+    }
+    try:
+        async with connection.begin_nested():
+            await connection.execute(insert(identities).values(values))
+    except IntegrityError:
+        return False
+    return True
+
+
+async def names(connection: AsyncConnection, acs_ids: Collection[str]) -> dict[str, str]:
+    """Return the identity of each of *acs_ids* that has one."""
+    found: dict[str, str] = {}
+    for chunk in _chunks(acs_ids):
+        query = select(identities.c.acs_id, identities.c.identity).where(identities.c.acs_id.in_(chunk))
+        found.update((acs_id, identity) for acs_id, identity in await connection.execute(query))
+    return found
+
+
+async def count_closed(connection: AsyncConnection, acs_ids: Collection[str]) -> int:
+    """Return how many of *acs_ids* are known and have never been told to anybody."""
+    counted = 0
+    for chunk in _chunks(acs_ids):
+        known = identities.c.acs_id.in_(chunk) & identities.c.native.is_(False)
+        counted += await connection.scalar(select(func.count()).where(known)) or 0
+    return counted
+
+
+async def mark_native(connection: AsyncConnection, identity: str) -> None:
+    """Note that the ACS user of *identity* was told to somebody."""
+    await connection.execute(update(identities).where(identities.c.identity == identity).values(native=True))
+
+
+def _row(found: RowMapping) -> IdentityRow:
+    return IdentityRow(**{**found, "attributes": json.loads(found["attributes"])})
+
+
+def _chunks(acs_ids: Collection[str]) -> list[list[str]]:
+    every = sorted(set(acs_ids))
+    return [every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK)]
