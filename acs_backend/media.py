@@ -1,0 +1,261 @@
+"""Uploaded files, in Azure Blob Storage, since ACS keeps none.
+
+A file is one blob, ``{32 hex digits}/{safe file name}``, in a container that is made when missing. Its SID is the
+hash of the blob's name. The store has the rest: content type, true file name, size, author. A URL is a shared access
+signature: good for a while, for anyone who has it. SIDs cannot be guessed, so who knows one may have a URL, as at
+Twilio.
+
+A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
+name, and that URL is all there is to give.
+
+Uploads are streamed in blocks of a few megabytes, each repeated by the storage SDK where it fails; a file becomes
+visible only as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from azure.core.exceptions import ResourceExistsError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.storage.blob import BlobSasPermissions, ContentSettings, generate_blob_sas
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from acs_backend.connection_string import is_loopback
+from acs_backend.errors import Subject, translated
+from acs_backend.sids import media_sid
+from acs_backend.store import media as table
+from acs_backend.store.database import Database
+from twilio_compat.errors import ArgumentError, ConfigurationError, LimitError, NotFoundError
+from twilio_compat.records import Actor, MediaRecord, MediaUpload
+from twilio_compat.settings import Settings
+
+SIZE_LIMIT = 150 * 1024 * 1024
+"""Bytes of one file, Twilio's limit for chat."""
+VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
+_KNOWN_BLOBS = 10_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_CONTENT_TYPE = re.compile(r"[!-~][ -~]*\Z")
+
+
+class Media:
+    """The port's media, and what sending a message needs of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        transport: AioHttpTransport,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Use the storage account of *settings*, from the first upload on; *clock* tells when URLs end."""
+        self._settings = settings
+        self._database = database
+        self._transport = transport
+        self._clock = clock
+        self._opening = asyncio.Lock()
+        self._account: _Account | None = None
+        self._container_made = False
+        self._blob_names: OrderedDict[str, str] = OrderedDict()
+
+    async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
+        """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB)."""
+        if not _CONTENT_TYPE.match(upload.content_type):
+            raise LimitError("Invalid message media content type", code=50511)
+        name = blob_name(uuid.uuid4().hex, upload.filename)
+        counted = _Counted(upload.content)
+        await self._store(name, upload, counted)
+        record = MediaRecord(
+            sid=media_sid(name),
+            content_type=upload.content_type,
+            size=counted.size,
+            filename=upload.filename,
+            category=upload.category,
+        )
+        await self._insert([self._row(record, name, actor.identity)])
+        return record
+
+    async def temporary_url(self, actor: Actor, media_sid: str) -> str:
+        """Return a URL that is good for a short while. `NotFoundError` 50507."""
+        return (await self._urls([media_sid], self._settings.temporary_url_lifetime))[media_sid]
+
+    async def attachment_urls(self, media: Sequence[MediaRecord]) -> Mapping[str, str]:
+        """Return, by sid, URLs for the metadata of a message, which are good for longer. `NotFoundError` 50507."""
+        return await self._urls([each.sid for each in media], self._settings.attachment_url_lifetime)
+
+    async def attach(self, media: Sequence[MediaRecord], thread_id: str, message_id: int) -> None:
+        """Note which message names *media*."""
+        async with self._database.write() as connection:
+            await table.attach(connection, [each.sid for each in media], thread_id, message_id)
+
+    async def adopt(self, media: Sequence[MediaRecord], links: Mapping[str, str], author: str) -> None:
+        """Make files known that lie outside the container, at *links* by sid, so that `temporary_url` finds them."""
+        rows = [self._row(each, links[each.sid], author) for each in media if each.sid in links]
+        new = [row for row in rows if row.sid not in self._blob_names]
+        if new:
+            await self._insert(new)
+
+    async def close(self) -> None:
+        """Release the storage client. The connections are the transport's."""
+        if self._account is not None:
+            await self._account.service.close()
+
+    # Storing
+
+    async def _store(self, name: str, upload: MediaUpload, content: _Counted) -> None:
+        settings = ContentSettings(
+            content_type=upload.content_type, content_disposition=_disposition(upload.filename)
+        )
+        container = await self._container()
+        with translated(Subject.MEDIA):
+            await container.upload_blob(name, aiter(content), content_settings=settings)
+
+    async def _container(self) -> ContainerClient:
+        container = self._opened().service.get_container_client(self._settings.media_container)
+        async with self._opening:
+            if not self._container_made:
+                with translated(Subject.MEDIA):
+                    await _make(container)
+                self._container_made = True
+        return container
+
+    def _opened(self) -> _Account:
+        if self._account is None:
+            connection_string = self._settings.need("storage_connection_string", "to keep media")
+            self._account = _Account(connection_string, self._transport)
+        return self._account
+
+    async def _insert(self, rows: Sequence[table.MediaRow]) -> None:
+        async with self._database.write() as connection:
+            await table.insert_new(connection, rows)
+        self._remember({row.sid: row.blob_name for row in rows})
+
+    def _row(self, record: MediaRecord, name: str, author: str) -> table.MediaRow:
+        return table.MediaRow(
+            sid=record.sid,
+            blob_name=name,
+            content_type=record.content_type,
+            filename=record.filename,
+            size=record.size,
+            category=record.category,
+            author=author,
+            created_at=int(self._clock().timestamp() * 1000),
+        )
+
+    # Finding
+
+    async def _urls(self, sids: Collection[str], lifetime: float) -> dict[str, str]:
+        await self._look_up([sid for sid in sids if sid not in self._blob_names])
+        missing = [sid for sid in sids if sid not in self._blob_names]
+        if missing:
+            raise NotFoundError("Media not found", code=50507)
+        expiry = self._clock() + timedelta(seconds=lifetime)
+        return {sid: self._url(self._blob_names[sid], expiry) for sid in sids}
+
+    async def _look_up(self, sids: Collection[str]) -> None:
+        if sids:
+            async with self._database.read() as connection:
+                self._remember(await table.blob_names(connection, sids))
+
+    def _remember(self, names: Mapping[str, str]) -> None:
+        self._blob_names.update(names)
+        while len(self._blob_names) > _KNOWN_BLOBS:
+            self._blob_names.popitem(last=False)
+
+    def _url(self, name: str, expiry: datetime) -> str:
+        if name.startswith(("https://", "http://")):
+            return name
+        return self._opened().url(self._settings.media_container, name, expiry)
+
+
+class _Account:
+    """The storage account: its client, and the key that signs URLs."""
+
+    def __init__(self, connection_string: str, transport: AioHttpTransport) -> None:
+        self._name, self._key = _name_and_key(connection_string)
+        try:
+            self.service = BlobServiceClient.from_connection_string(
+                connection_string, transport=transport, retry_total=4, initial_backoff=0.5, increment_base=2
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from error
+        host = (
+            self.service.primary_hostname.partition("/")[0].rpartition(":")[0]
+            or self.service.primary_hostname
+        )
+        if self.service.scheme == "http" and not is_loopback(host.strip("[]")):
+            raise ConfigurationError(
+                f"{VARIABLE} names an http endpoint, which would send files in the clear; use https"
+            )
+
+    def url(self, container: str, name: str, expiry: datetime) -> str:
+        signature = generate_blob_sas(
+            self._name,
+            container,
+            name,
+            account_key=self._key,
+            permission=BlobSasPermissions(read=True),
+            expiry=expiry,
+        )
+        return f"{self.service.get_blob_client(container, name).url}?{signature}"
+
+
+class _Counted:
+    """The bytes of an upload, counted on the way; more than the limit is refused before they are sent."""
+
+    def __init__(self, content: bytes | AsyncIterable[bytes]) -> None:
+        self._content = content
+        self.size = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if isinstance(self._content, bytes):
+            yield self._count(self._content)
+        else:
+            async for chunk in self._content:
+                yield self._count(chunk)
+
+    def _count(self, chunk: bytes) -> bytes:
+        self.size += len(chunk)
+        if self.size > SIZE_LIMIT:
+            raise LimitError(f"Message media size is too large: over {SIZE_LIMIT} bytes (150 MB)", code=50512)
+        return chunk
+
+
+def blob_name(token: str, filename: str | None) -> str:
+    """Return the name of a new blob: *token*, then what is harmless in a URL of *filename*."""
+    safe = _UNSAFE.sub("_", filename or "").strip("._")[-100:]
+    return f"{token}/{safe or 'file'}"
+
+
+async def _make(container: ContainerClient) -> None:
+    try:
+        await container.create_container()
+    except ResourceExistsError:
+        return
+
+
+def _disposition(filename: str | None) -> str | None:
+    """Return the header that gives a download its true name, whatever characters are in it."""
+    if not filename:
+        return None
+    try:
+        return f"inline; filename*=UTF-8''{quote(filename, safe='')}"
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"The file name {filename!r} is not Unicode text") from error
+
+
+def _name_and_key(connection_string: str) -> tuple[str, str]:
+    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    found = {name.strip().lower(): value.strip() for name, value in parts.items()}
+    if not found.get("accountname") or not found.get("accountkey"):
+        raise ConfigurationError(
+            f"{VARIABLE} must hold AccountName and AccountKey; the key signs the URLs that media are read by"
+        )
+    return found["accountname"], found["accountkey"]
