@@ -91,6 +91,14 @@ messages = Table(
 """The ledger: each user message of a thread and its index. No index: a second copy of a message that was sent
 twice after an unclear answer, hidden from everyone."""
 
+writers = Table(
+    "writers",
+    metadata,
+    Column("writer", String(32), primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+"""The processes that may be sending, each until a time it keeps moving on; see `acs_backend.writer_lease`."""
+
 overflows = Table(
     "overflows",
     metadata,

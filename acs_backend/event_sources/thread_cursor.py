@@ -1,0 +1,113 @@
+"""How far one subscriber has followed one thread, and what a listing has news of: pure.
+
+Looking at a thread costs a request, so a subscriber first asks for its list of threads, which says of each when a
+message was last received. Three things about that time make the rest necessary:
+
+* It has a resolution of one second. A second message within the same second does not move it. So a thread whose
+  time moved stays *warm*: it is read again on every tick until two seconds have passed on the local clock.
+* At the start nothing has been read. If the last message is older than a few seconds, whatever changed after that
+  second is news, and no request is needed to know it. If it is younger, the thread is read once to see exactly
+  where it stands. The reference is the service's own clock, as its answers carry it.
+* It may or may not move on an edit or a deletion; the service does not say. A sweep looks after that.
+
+A cursor remembers two numbers: the sequence id up to which the thread was read, and the version (a time) of the
+newest change it has seen. Since ids are times of creation, a message whose id is above that version is new and one
+below it was there before, whoever announced it. Nothing else has to be kept per message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from acs_backend.entries import Entry
+
+WARM = 2.0
+"""Seconds for which a thread is read again after its time moved."""
+MARGIN_MS = 3_000
+"""How much older than the service's clock a thread's last message must be to need no exact look at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadGlance:
+    """What the list of threads says of one."""
+
+    topic: str
+    received: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadCursor:
+    """Where one subscriber stands in one thread."""
+
+    glance: ThreadGlance
+    version: int
+    """Epoch milliseconds: everything that changed up to here is no news."""
+    sequence: int | None = None
+    """Everything up to this sequence id is no news; None until the thread was read."""
+    warm_until: float = 0.0
+    """Local clock until which the thread is read on each tick."""
+
+    def behind(self, entry: Entry) -> bool:
+        """Whether *entry* is news to this cursor."""
+        if self.sequence is not None:
+            return entry.sequence > self.sequence
+        return entry.version > self.version
+
+    def is_new(self, entry: Entry) -> bool:
+        """Whether the message was created, not only changed, since the thread was last read."""
+        return entry.message_id > self.version
+
+    def needs_reading(self, glance: ThreadGlance, now: float) -> bool:
+        """Whether the list of threads, read at *now*, calls for a look at the messages."""
+        return glance.received != self.glance.received or now < self.warm_until
+
+    def glanced(self, glance: ThreadGlance, now: float) -> ThreadCursor:
+        """Take note of what the list of threads says."""
+        moved = glance.received != self.glance.received
+        return replace(self, glance=glance, warm_until=now + WARM if moved else self.warm_until)
+
+    def read(self, listing: Sequence[Entry]) -> ThreadCursor:
+        """Take note of a listing, newest change first, that was read down to this cursor."""
+        if not listing:
+            return self
+        top = listing[0]
+        return replace(
+            self,
+            sequence=max(top.sequence, self.sequence or 0),
+            version=max(top.version, self.version),
+        )
+
+    def news(self, listing: Sequence[Entry]) -> list[Entry]:
+        """Return what is news in *listing*, in the order to tell it.
+
+        New messages stand where they were created, so that they come in the order of their indexes; everything
+        else stands where it changed.
+        """
+        fresh = [each for each in listing if self.behind(each)]
+        return sorted(
+            fresh, key=lambda each: (each.message_id if self.is_new(each) else each.version, each.sequence)
+        )
+
+
+def start(glance: ThreadGlance, server_time: datetime | None) -> ThreadCursor | None:
+    """Return the cursor a subscription starts with, or None where only an exact look can tell."""
+    if glance.received is None or server_time is None:
+        return None
+    now = _milliseconds(server_time)
+    end_of_second = _milliseconds(glance.received.replace(microsecond=0)) + 999
+    if now - end_of_second < MARGIN_MS:
+        return None
+    return ThreadCursor(glance, version=max(end_of_second, now - MARGIN_MS))
+
+
+def exact(glance: ThreadGlance, top: Entry | None, now: float) -> ThreadCursor:
+    """Return the cursor that stands right behind *top*, the newest change of the thread (None: there is none)."""
+    if top is None:
+        return ThreadCursor(glance, version=0, sequence=0)
+    return ThreadCursor(glance, version=top.version, sequence=top.sequence, warm_until=now + WARM)
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)

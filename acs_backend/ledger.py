@@ -1,0 +1,227 @@
+"""The ledger: which index each message of a thread has.
+
+Theory of operation
+-------------------
+Twilio numbers the messages of a conversation; ACS does not. Its sequence id moves when a message is edited, so it
+cannot serve. The index of a message is its rank, from 0, among the users' messages of its thread in the order of
+creation, which is the order of their ids. System messages do not count; deleted ones do, and leave a gap. An index
+is unique, never reassigned and the same for every reader. The ledger keeps it.
+
+**The invariant.** The ledger of a thread is a *prefix*: with a message it holds every earlier one. So whatever is
+new has an id above the newest in the ledger, and may be appended in the order of ids. There are two ways in, and
+both keep the invariant.
+
+*Absorbing a listing.* A listing gives changes newest first, each with its sequence id. If it reaches down to a
+sequence id up to which the ledger is complete (``synced_sequence``), it holds every message that is missing. Where
+nobody writes past this library it need not reach that far: deletions are marked as they are made, so it is enough
+to reach a change that is not younger than the newest message in the ledger; whatever was created later changed later.
+
+*Recording a send.* A message that this process sent may be written down without a listing, which halves the cost of
+sending, if no earlier message can be missing:
+
+* nobody can write past this library: the conversation is not marked native, and no member's ACS user was told to
+  anybody;
+* no other process sends (`acs_backend.writer_lease`);
+* this process's own sends are recorded in the order of their ids (`acs_backend.send_order`);
+* nothing was left behind by a process that died between sending and recording, nor by a send whose outcome stayed
+  unknown: the thread was listed since (it is *settled*).
+
+Otherwise a send is followed by a listing. Both are `acs_backend.recorder`'s business; this module decides what is
+appended, and writes it.
+
+**Second copies.** A send that was repeated after an unclear answer may turn out to have had its effect twice. Both
+copies carry one mutation id. The first to enter the ledger is the message; the other is kept without an index, and
+no reader ever sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acs_backend.clients import AcsUser
+from acs_backend.entries import Entry
+from acs_backend.listings import Listings
+from acs_backend.store import messages as store
+from acs_backend.store.database import Database
+from acs_backend.store.messages import LedgerRow, Standing
+from twilio_compat.errors import NotFoundError
+
+SYNC_LAG = 200
+"""Changes that ``synced_sequence`` may lie behind where nobody writes past this library; saves a write per read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message on its way into the ledger."""
+
+    message_id: int
+    mutation_id: str | None
+    deleted: bool = False
+    repeated: bool = False
+    """Whether it was posted more than once, so that there may be another copy."""
+
+
+def allocate(
+    thread_id: str,
+    arrivals: Iterable[Arrival],
+    *,
+    next_index: int,
+    known: Collection[int] = (),
+    mutations: Mapping[str, LedgerRow] | None = None,
+) -> list[LedgerRow]:
+    """Return the rows to append, in the order of ids: pure.
+
+    *known* are ids that the ledger holds already, *mutations* the rows it holds of the arrivals' mutation ids.
+    """
+    taken = dict(mutations or {})
+    new: list[LedgerRow] = []
+    for each in sorted(arrivals, key=lambda each: each.message_id):
+        if each.message_id in known:
+            continue
+        if each.mutation_id in taken:
+            new.append(store.row(thread_id, each.message_id, None, None, each.deleted))
+            continue
+        row = store.row(thread_id, each.message_id, next_index, each.mutation_id, each.deleted)
+        next_index += 1
+        if each.mutation_id is not None:
+            taken[each.mutation_id] = row
+        new.append(row)
+    return new
+
+
+def complete_at(standing: Standing) -> Callable[[Entry], bool]:
+    """Return the test for entries at which a listing may stop: the ledger holds all that is older."""
+
+    def known(entry: Entry) -> bool:
+        if entry.sequence <= standing.synced_sequence:
+            return True
+        return not standing.native and entry.version <= standing.newest_id
+
+    return known
+
+
+def must_absorb(standing: Standing, listing: Sequence[Entry]) -> bool:
+    """Say whether a complete *listing* tells the ledger anything it has to write down."""
+    if not listing or listing[0].sequence <= standing.synced_sequence:
+        return False
+    if standing.native or listing[0].sequence - standing.synced_sequence > SYNC_LAG:
+        return True
+    return any(each.is_message and (each.deleted or each.message_id > standing.newest_id) for each in listing)
+
+
+class Ledger:
+    """The ledgers of all threads, in the store."""
+
+    def __init__(self, database: Database, listings: Listings) -> None:
+        """Keep them in *database*; read threads with *listings*."""
+        self._database = database
+        self._listings = listings
+
+    async def catch_up(
+        self, user: AcsUser, thread_id: str, *, size: int, down_to: Callable[[Entry], bool] | None = None
+    ) -> list[Entry]:
+        """List the thread as *user* until the ledger is complete, bring it up to date, and return what was listed.
+
+        The listing also goes down to the first entry for which *down_to* holds. Raises the SDK's errors.
+        """
+        standing = await self.standing(thread_id)
+        complete = complete_at(standing)
+
+        def known(entry: Entry) -> bool:
+            return complete(entry) and (down_to is None or down_to(entry))
+
+        listing = await self._listings.read(user, thread_id, size=size, known=known)
+        if must_absorb(standing, listing):
+            await self.absorb(thread_id, listing)
+        return listing
+
+    async def standing(self, thread_id: str) -> Standing:
+        """Return how far the thread's ledger goes. `NotFoundError` 50350 where there is no such conversation."""
+        async with self._database.read() as connection:
+            found = await store.standings(connection, [thread_id])
+        return _needed(found, thread_id)
+
+    async def absorb(self, thread_id: str, listing: Sequence[Entry]) -> None:
+        """Bring the ledger up to date with a listing that reaches down to what it holds."""
+        async with self._database.write() as connection:
+            await store.lock(connection, [thread_id])
+            standing = _needed(await store.standings(connection, [thread_id]), thread_id)
+            listed = [
+                each for each in listing if each.is_message and each.sequence > standing.synced_sequence
+            ]
+            new = await self._missing(connection, thread_id, listed, standing)
+            await store.add(connection, [(thread_id, each) for each in new])
+            await store.mark_deleted(
+                connection, thread_id, [each.message_id for each in listed if each.deleted]
+            )
+            foreign = any(each.mutation_id is None and not each.deleted for each in listed)
+            top = listing[0].sequence if listing else 0
+            await store.advance(connection, thread_id, sequence=top, native=standing.native or foreign)
+
+    async def rows(self, thread_id: str, message_ids: Iterable[int]) -> dict[int, LedgerRow]:
+        """Return the rows of these messages by id; one that the ledger does not hold is absent."""
+        async with self._database.read() as connection:
+            return await store.rows(connection, thread_id, message_ids)
+
+    async def sent(self, thread_id: str, mutation_id: str) -> LedgerRow | None:
+        """Return the row of the message that was sent under *mutation_id*, if the ledger holds it."""
+        async with self._database.read() as connection:
+            return (await store.by_mutations(connection, thread_id, [mutation_id])).get(mutation_id)
+
+    @staticmethod
+    async def _missing(
+        connection: AsyncConnection, thread_id: str, listed: Sequence[Entry], standing: Standing
+    ) -> list[LedgerRow]:
+        known = await store.rows(connection, thread_id, [each.message_id for each in listed])
+        arrivals = [
+            Arrival(each.message_id, each.mutation_id, each.deleted)
+            for each in listed
+            if each.message_id not in known
+        ]
+        marks = [each.mutation_id for each in arrivals if each.mutation_id is not None]
+        mutations = await store.by_mutations(connection, thread_id, marks)
+        return allocate(thread_id, arrivals, next_index=standing.next_index, mutations=mutations)
+
+
+async def append_sent(
+    connection: AsyncConnection, sent: Mapping[str, Sequence[Arrival]]
+) -> dict[tuple[str, int], LedgerRow]:
+    """Record sends of several threads within one transaction; return the row of each by thread and message id.
+
+    *sent* gives the arrivals by thread id; nothing earlier may be missing in these threads, as far as this process
+    knows. A thread to which somebody may write past this library is left out of the result.
+    """
+    await store.lock(connection, sent)
+    standings = await store.standings(connection, sent)
+    result: dict[tuple[str, int], LedgerRow] = {}
+    appended: list[tuple[str, LedgerRow]] = []
+    for thread_id, arrivals in sent.items():
+        standing = standings.get(thread_id)
+        if standing is None or standing.native:
+            continue
+        held = await _held(connection, thread_id, arrivals, standing)
+        marks = [each.mutation_id for each in arrivals if each.repeated and each.mutation_id]
+        mutations = await store.by_mutations(connection, thread_id, marks)
+        new = allocate(thread_id, arrivals, next_index=standing.next_index, known=held, mutations=mutations)
+        appended += [(thread_id, each) for each in new]
+        result |= {(thread_id, each.message_id): each for each in [*held.values(), *new]}
+    await store.add(connection, appended)
+    return result
+
+
+async def _held(
+    connection: AsyncConnection, thread_id: str, arrivals: Sequence[Arrival], standing: Standing
+) -> dict[int, LedgerRow]:
+    """Return the rows of those arrivals that a listing brought in first."""
+    if all(each.message_id > standing.newest_id for each in arrivals):
+        return {}
+    return await store.rows(connection, thread_id, [each.message_id for each in arrivals])
+
+
+def _needed(found: Mapping[str, Standing], thread_id: str) -> Standing:
+    if thread_id not in found:
+        raise NotFoundError("Conversation not found", code=50350)
+    return found[thread_id]

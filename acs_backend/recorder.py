@@ -1,0 +1,268 @@
+"""Giving each sent message its index, as cheaply as the truth allows.
+
+A send goes through `Recorder.sending`: it takes a ticket, posts, and is then written into the ledger. Where nothing
+earlier can be missing (`acs_backend.ledger` lists the conditions) that needs no request: the finished send waits
+for those that were in flight when it finished, and the whole batch, of all threads, is written in one transaction.
+Whoever finds the door to the database open takes everything that waits along with it.
+
+Everywhere else the sender lists the thread. Sends that finished before a listing began share it.
+
+A thread is *settled* when it was listed since this process holds its lease, in the current epoch of the lease, and
+no doubt was cast on it since. Doubt is cast by a send whose outcome is unclear or that keeps others waiting for
+longer than `PATIENCE`: those who wait go and look instead. It lasts until every send of that time has ended, and
+for as long after as a request that was given up may still have its effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from acs_backend.clients import AcsUser
+from acs_backend.ledger import Arrival, Ledger, append_sent
+from acs_backend.send_order import SendOrder
+from acs_backend.store.database import Database
+from acs_backend.store.messages import LedgerRow
+from acs_backend.writer_lease import WriterLease
+from twilio_compat.errors import InvalidResponseError
+
+PATIENCE = 1.0
+"""Seconds a finished send waits for slower ones before it lists the thread instead."""
+FIRST_PAGE = 20
+"""Entries that the listing after a send asks for first."""
+REMEMBERED_THREADS = 10_000
+"""Threads whose state is kept; one that is forgotten is listed once more."""
+
+LOOKS = 3
+"""Listings after which a message that ACS acknowledged, and does not list, is reported as an error."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    arrival: Arrival
+    row: asyncio.Future[LedgerRow | None]
+    """The outcome; None sends the one who waits to list the thread."""
+
+    def resolve(self, row: LedgerRow | None) -> None:
+        if not self.row.done():
+            self.row.set_result(row)
+
+
+@dataclass(eq=False, slots=True)
+class _Thread:
+    """What this process knows of its own sends to one thread."""
+
+    order: SendOrder = field(default_factory=SendOrder)
+    waiting: dict[int, _Waiting] = field(default_factory=dict)
+    """Finished sends that wait for slower ones."""
+    looking: dict[int, Arrival] = field(default_factory=dict)
+    """Finished sends that list the thread; nothing younger is written down without them."""
+    native: bool = False
+    """Whether the store said that somebody may write past this library."""
+    settled_in: int = 0
+    """Epoch of the lease in which it was settled; 0: in none."""
+    doubted_ticket: int = 0
+    doubted_until: float = 0.0
+    listing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    listings_begun: int = 0
+    listings_done: int = 0
+
+    def settle(self, epoch: int, now: float) -> None:
+        if not self.native and not self._doubted(now):
+            self.settled_in = epoch
+
+    def settled(self, epoch: int, now: float) -> bool:
+        return epoch != 0 and self.settled_in == epoch and not self._doubted(now)
+
+    def cast_doubt(self, until: float) -> None:
+        self.settled_in = 0
+        self.doubted_ticket = self.order.upcoming
+        self.doubted_until = max(self.doubted_until, until)
+        for waiting in self.waiting.values():
+            self.send_to_look(waiting)
+        self.waiting.clear()
+
+    def send_to_look(self, waiting: _Waiting) -> None:
+        self.looking[waiting.arrival.message_id] = waiting.arrival
+        waiting.resolve(None)
+
+    @property
+    def idle(self) -> bool:
+        return self.order.idle and not self.looking
+
+    def _doubted(self, now: float) -> bool:
+        return self.order.oldest < self.doubted_ticket or now < self.doubted_until
+
+
+@dataclass(eq=False, slots=True)
+class Sending:
+    """A send in flight; whoever sends notes here what became of it."""
+
+    user: AcsUser
+    thread_id: str
+    mutation_id: str
+    message_id: int | None = None
+    """ACS's id, once the message is known to exist."""
+    unclear: bool = False
+    """Whether the send may have had its effect without, or besides, the message above."""
+    waiting: _Waiting | None = None
+
+
+class Recorder:
+    """Writes this process's sends into the ledger."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        lease: WriterLease,
+        *,
+        doubt: float,
+        clock: Callable[[], float],
+        patience: float = PATIENCE,
+    ) -> None:
+        """*doubt* is how many seconds a request that was given up may still have its effect; *clock* is monotonic."""
+        self._database = database
+        self._ledger = ledger
+        self._lease = lease
+        self._doubt = doubt
+        self._clock = clock
+        self._patience = patience
+        self._threads: OrderedDict[str, _Thread] = OrderedDict()
+        self._ready: list[tuple[str, _Waiting]] = []
+        self._door = asyncio.Lock()
+
+    async def epoch(self) -> int:
+        """Hold the lease; return its epoch, to be handed to `settle`."""
+        return await self._lease.hold()
+
+    def settle(self, thread_id: str, epoch: int) -> None:
+        """Note that a thread was made in *epoch*, by this process: nothing is missing in its ledger."""
+        self._thread(thread_id).settle(epoch, self._clock())
+
+    @asynccontextmanager
+    async def sending(self, user: AcsUser, thread_id: str, mutation_id: str) -> AsyncIterator[Sending]:
+        """Enclose the post of a message, which sets ``message_id`` on what this yields."""
+        await self._lease.hold()
+        thread = self._thread(thread_id)
+        ticket = thread.order.start()
+        sending = Sending(user, thread_id, mutation_id)
+        try:
+            yield sending
+        except asyncio.CancelledError:
+            sending.unclear = True
+            raise
+        finally:
+            self._end(thread, ticket, sending)
+
+    def cast_doubt(self, sending: Sending) -> None:
+        """Note that the send may have had its effect unseen; nobody waits for it any more."""
+        sending.unclear = True
+        self._thread(sending.thread_id).cast_doubt(self._clock() + self._doubt)
+
+    async def index(self, sending: Sending) -> LedgerRow:
+        """Return the ledger's row of the message that was just sent. Raises the SDK's errors."""
+        assert sending.waiting is not None
+        thread = self._thread(sending.thread_id)
+        return await self._written(thread, sending.waiting) or await self._looked_up(thread, sending)
+
+    def _end(self, thread: _Thread, ticket: int, sending: Sending) -> None:
+        if sending.unclear:
+            thread.cast_doubt(self._clock() + self._doubt)
+        if sending.message_id is None:
+            for each in thread.order.abandon(ticket):
+                if waiting := thread.waiting.pop(each, None):
+                    thread.send_to_look(waiting)
+            return
+        arrival = Arrival(sending.message_id, sending.mutation_id, repeated=sending.unclear)
+        sending.waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
+        thread.waiting[sending.message_id] = sending.waiting
+        ready = thread.order.finish(ticket, sending.message_id)
+        self._ready += [
+            (sending.thread_id, thread.waiting.pop(each)) for each in ready if each in thread.waiting
+        ]
+
+    async def _written(self, thread: _Thread, waiting: _Waiting) -> LedgerRow | None:
+        await self._write_ready()
+        try:
+            async with asyncio.timeout(self._patience):
+                return await waiting.row
+        except TimeoutError:
+            thread.cast_doubt(self._clock())
+            return None
+
+    async def _write_ready(self) -> None:
+        """Write everything that is ready, in one transaction; those who wait are told."""
+        async with self._door:
+            batch, self._ready = self._ready, []
+            rows: dict[tuple[str, int], LedgerRow] = {}
+            try:
+                if batch:
+                    rows = await self._write({thread_id for thread_id, _ in batch}, batch)
+            finally:
+                for thread_id, each in batch:
+                    if row := rows.get((thread_id, each.arrival.message_id)):
+                        each.resolve(row)
+                    else:
+                        self._thread(thread_id).send_to_look(each)
+
+    async def _write(
+        self, thread_ids: set[str], batch: list[tuple[str, _Waiting]]
+    ) -> dict[tuple[str, int], LedgerRow]:
+        if not any(self._thread(each).settled(self._lease.epoch, self._clock()) for each in thread_ids):
+            return {}
+        async with self._database.write() as connection:
+            if not await self._lease.alone(connection):
+                return {}
+            now, epoch = self._clock(), self._lease.epoch
+            sent = {
+                each: self._looking(each) for each in thread_ids if self._thread(each).settled(epoch, now)
+            }
+            for thread_id, each in batch:
+                if thread_id in sent:
+                    sent[thread_id].append(each.arrival)
+            rows = await append_sent(connection, sent)
+        for thread_id in sent.keys() - {thread_id for thread_id, _ in rows}:
+            self._thread(thread_id).native = True
+            self._thread(thread_id).settled_in = 0
+        for thread_id, message_id in rows:
+            self._thread(thread_id).looking.pop(message_id, None)
+        return rows
+
+    async def _looked_up(self, thread: _Thread, sending: Sending) -> LedgerRow:
+        assert sending.message_id is not None
+        for _ in range(LOOKS):
+            await self._list(thread, sending)
+            row = (await self._ledger.rows(sending.thread_id, [sending.message_id])).get(sending.message_id)
+            if row is not None:
+                thread.looking.pop(sending.message_id, None)
+            if row is None or row.index is None:
+                row = await self._ledger.sent(sending.thread_id, sending.mutation_id)
+            if row is not None:
+                return row
+        raise InvalidResponseError("ACS acknowledged a message and does not list it")
+
+    async def _list(self, thread: _Thread, sending: Sending) -> None:
+        """Bring the ledger up to date with a listing that begins now or later; another's will do."""
+        needed = thread.listings_begun + 1
+        async with thread.listing:
+            if thread.listings_done >= needed or sending.message_id not in thread.looking:
+                return
+            thread.listings_begun += 1
+            number, epoch = thread.listings_begun, await self._lease.hold()
+            await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_PAGE)
+            thread.listings_done = number
+            thread.settle(epoch, self._clock())
+
+    def _looking(self, thread_id: str) -> list[Arrival]:
+        return list(self._thread(thread_id).looking.values())
+
+    def _thread(self, thread_id: str) -> _Thread:
+        thread = self._threads.pop(thread_id, None) or _Thread()
+        self._threads[thread_id] = thread
+        if len(self._threads) > REMEMBERED_THREADS and next(iter(self._threads.values())).idle:
+            self._threads.popitem(last=False)
+        return thread

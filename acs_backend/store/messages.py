@@ -1,0 +1,212 @@
+"""Queries on the ledger and on what belongs to a message. `acs_backend.ledger` says what the ledger means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, case, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acs_backend.sids import message_sid
+from acs_backend.store.chunks import chunks
+from acs_backend.store.schema import conversations, identities, messages, overflows, participants
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A message in the ledger. No index: a second copy, hidden from everyone."""
+
+    message_id: int
+    index: int | None
+    sid: str
+    mutation_id: str | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the ledger of a thread goes.
+
+    ``newest_id`` is the id of its newest message (0: none); ``native``: somebody may write past this library.
+    """
+
+    native: bool
+    synced_sequence: int
+    newest_id: int
+    next_index: int
+
+
+async def standings(connection: AsyncConnection, thread_ids: Collection[str]) -> dict[str, Standing]:
+    """Return how far the ledgers of these threads go, by thread id."""
+    newest = _of_thread(func.max(messages.c.message_id))
+    last_index = _of_thread(func.max(messages.c.index))
+    native_member = exists().where(
+        participants.c.thread_id == conversations.c.thread_id,
+        identities.c.acs_id == participants.c.acs_id,
+        identities.c.native,
+    )
+    columns = (conversations.c.thread_id, conversations.c.native, conversations.c.synced_sequence)
+    query = select(
+        *columns, native_member.label("native_member"), newest.label("newest"), last_index.label("last")
+    )
+    found: dict[str, Standing] = {}
+    for chunk in chunks(thread_ids):
+        for row in await connection.execute(query.where(conversations.c.thread_id.in_(chunk))):
+            native = bool(row.native or row.native_member)
+            next_index = 0 if row.last is None else row.last + 1
+            found[row.thread_id] = Standing(native, row.synced_sequence, row.newest or 0, next_index)
+    return found
+
+
+async def lock(connection: AsyncConnection, thread_ids: Collection[str]) -> None:
+    """Keep other processes from changing these ledgers until the transaction ends.
+
+    On SQLite a write transaction is alone anyway.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    for chunk in chunks(sorted(thread_ids)):
+        condition = conversations.c.thread_id.in_(chunk)
+        query = (
+            select(conversations.c.sid).where(condition).order_by(conversations.c.thread_id).with_for_update()
+        )
+        await connection.execute(query)
+
+
+async def rows(
+    connection: AsyncConnection, thread_id: str, message_ids: Iterable[int]
+) -> dict[int, LedgerRow]:
+    """Return the ledger's rows of these messages by id; one that is not in the ledger is absent."""
+    found: dict[int, LedgerRow] = {}
+    for chunk in chunks(message_ids):
+        condition = (messages.c.thread_id == thread_id) & messages.c.message_id.in_(chunk)
+        found |= {
+            row.message_id: _read(row) for row in await connection.execute(select(messages).where(condition))
+        }
+    return found
+
+
+async def by_mutations(
+    connection: AsyncConnection, thread_id: str, mutation_ids: Iterable[str]
+) -> dict[str, LedgerRow]:
+    """Return the ledger's rows of these sends, by mutation id."""
+    found: dict[str, LedgerRow] = {}
+    for chunk in chunks(mutation_ids):
+        condition = (messages.c.thread_id == thread_id) & messages.c.mutation_id.in_(chunk)
+        found |= {
+            row.mutation_id: _read(row) for row in await connection.execute(select(messages).where(condition))
+        }
+    return found
+
+
+async def by_sid(connection: AsyncConnection, thread_id: str, sid: str) -> LedgerRow | None:
+    """Return the row of one message."""
+    condition = (messages.c.thread_id == thread_id) & (messages.c.sid == sid)
+    row = (await connection.execute(select(messages).where(condition))).one_or_none()
+    return None if row is None else _read(row)
+
+
+async def add(connection: AsyncConnection, new: Iterable[tuple[str, LedgerRow]]) -> None:
+    """Append rows, each given with its thread id."""
+    values = [
+        {
+            "thread_id": thread_id,
+            "message_id": row.message_id,
+            "index": row.index,
+            "sid": row.sid,
+            "mutation_id": row.mutation_id,
+            "deleted": row.deleted,
+        }
+        for thread_id, row in new
+    ]
+    if values:
+        await connection.execute(insert(messages), values)
+
+
+async def mark_deleted(connection: AsyncConnection, thread_id: str, message_ids: Iterable[int]) -> None:
+    """Note that messages are deleted; they keep their indexes."""
+    for chunk in chunks(message_ids):
+        condition = (messages.c.thread_id == thread_id) & messages.c.message_id.in_(chunk)
+        await connection.execute(update(messages).where(condition).values(deleted=True))
+
+
+async def advance(connection: AsyncConnection, thread_id: str, *, sequence: int, native: bool) -> None:
+    """Note that the ledger is complete up to *sequence*, and whether a writer past this library was seen."""
+    synced = conversations.c.synced_sequence
+    values: dict[Any, Any] = {synced: case((synced < sequence, sequence), else_=synced)}
+    if native:
+        values[conversations.c.native] = True
+    await connection.execute(
+        update(conversations).where(conversations.c.thread_id == thread_id).values(values)
+    )
+
+
+async def around(
+    connection: AsyncConnection, thread_id: str, *, start: int | None, older: bool, limit: int
+) -> Sequence[LedgerRow]:
+    """Return up to *limit* visible messages from index *start* (inclusive; None: from the end), nearest first."""
+    index = messages.c.index
+    condition = (messages.c.thread_id == thread_id) & index.is_not(None) & ~messages.c.deleted
+    if start is not None:
+        condition &= index <= start if older else index >= start
+    order = index.desc() if older else index.asc()
+    found = await connection.execute(select(messages).where(condition).order_by(order).limit(limit))
+    return [_read(row) for row in found]
+
+
+async def newest(connection: AsyncConnection, thread_ids: Collection[str]) -> dict[str, LedgerRow]:
+    """Return the newest visible message of each thread, by thread id."""
+    visible = messages.c.index.is_not(None) & ~messages.c.deleted
+    found: dict[str, LedgerRow] = {}
+    for chunk in chunks(thread_ids):
+        last = (
+            select(messages.c.thread_id, func.max(messages.c.index).label("last"))
+            .where(messages.c.thread_id.in_(chunk), visible)
+            .group_by(messages.c.thread_id)
+            .subquery()
+        )
+        same = (messages.c.thread_id == last.c.thread_id) & (messages.c.index == last.c.last)
+        query = select(messages).join(last, same)
+        found |= {row.thread_id: _read(row) for row in await connection.execute(query)}
+    return found
+
+
+async def add_overflow(connection: AsyncConnection, thread_id: str, overflow_id: str, content: str) -> None:
+    """Keep what did not fit into a message; the id is made of the content, so a second write changes nothing."""
+    values = {"thread_id": thread_id, "overflow_id": overflow_id, "content": content}
+    try:
+        async with connection.begin_nested():
+            await connection.execute(insert(overflows).values(values))
+    except IntegrityError:
+        return
+
+
+async def overflow_contents(
+    connection: AsyncConnection, thread_id: str, overflow_ids: Iterable[str]
+) -> dict[str, str]:
+    """Return kept overflows by id."""
+    found: dict[str, str] = {}
+    for chunk in chunks(overflow_ids):
+        condition = (overflows.c.thread_id == thread_id) & overflows.c.overflow_id.in_(chunk)
+        rows = await connection.execute(select(overflows).where(condition))
+        found |= {row.overflow_id: row.content for row in rows}
+    return found
+
+
+def row(
+    thread_id: str, message_id: int, index: int | None, mutation_id: str | None, deleted: bool
+) -> LedgerRow:
+    """Return a new row, with the message's sid."""
+    return LedgerRow(message_id, index, message_sid(thread_id, message_id), mutation_id, deleted)
+
+
+def _of_thread(aggregate: Any) -> Any:  # SQLAlchemy's own scalar-subquery type is not expressible here
+    return select(aggregate).where(messages.c.thread_id == conversations.c.thread_id).scalar_subquery()
+
+
+def _read(row: Row[Any]) -> LedgerRow:
+    index: int | None = row._mapping["index"]  # a row is a tuple, whose `index` is a method
+    return LedgerRow(row.message_id, index, row.sid, row.mutation_id, row.deleted)

@@ -1,0 +1,77 @@
+"""Whether this process is the only one that sends.
+
+Several processes may share one store. Each that sends holds a lease: a row with a time until which it may have
+sends in flight, moved on long before it ends. A process starts a send only while its lease covers the longest that
+send can take, so a lease that has ended belongs to nobody who is still sending.
+
+A process must also notice another that came and went while it was not looking. So leases that have ended stay for
+a day, and `epoch` counts: it grows whenever the set of other leases differs from the last look, and whenever this
+process let its own lease end. What was concluded in one epoch does not hold in the next.
+
+Clocks of different machines may differ by up to one `deadline` without harm.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acs_backend.store import writers
+from acs_backend.store.database import Database
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class WriterLease:
+    """One process's lease. *deadline* is the longest a send can take, in seconds; *clock* gives epoch seconds."""
+
+    def __init__(self, database: Database, *, deadline: float, clock: Callable[[], float]) -> None:
+        """Hold nothing yet."""
+        self._database = database
+        self._deadline_ms = int(deadline * 1000)
+        self._clock = clock
+        self._writer = uuid.uuid4().hex
+        self._until = 0
+        self._others: frozenset[tuple[str, int]] = frozenset()
+        self.epoch = 0
+        """Number of the period since which nothing changed among the writers; 0 before the first look."""
+
+    async def hold(self) -> int:
+        """Make sure that the lease covers a send that starts now; return the epoch."""
+        now = self._now()
+        if self._until - now < 2 * self._deadline_ms:
+            async with self._database.write() as connection:
+                await self._renew(connection, now)
+        return self.epoch
+
+    async def alone(self, connection: AsyncConnection) -> bool:
+        """Look at the other leases within a transaction; say whether none is running, and count the epoch."""
+        self._look(await writers.all_but(connection, self._writer))
+        now = self._now()
+        return all(until < now for _, until in self._others)
+
+    async def release(self) -> None:
+        """Give the lease up, when no send is in flight any more."""
+        if self._until:
+            async with self._database.write() as connection:
+                await writers.forget(connection, self._writer)
+            self._until = 0
+
+    async def _renew(self, connection: AsyncConnection, now: int) -> None:
+        if self._until < now:
+            self.epoch += 1
+        until = now + 4 * self._deadline_ms
+        await writers.hold(connection, self._writer, until)
+        await writers.forget_ended(connection, now - DAY_MS)
+        self._look(await writers.all_but(connection, self._writer))
+        self._until = until
+
+    def _look(self, others: frozenset[tuple[str, int]]) -> None:
+        if others != self._others:
+            self._others = others
+            self.epoch += 1
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
