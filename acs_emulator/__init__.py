@@ -1,0 +1,17 @@
+"""Azure Communication Services Chat and Identity on this machine, for the official SDKs.
+
+::
+
+    with Emulator() as emulator:
+        client = CommunicationIdentityClient(emulator.http_endpoint, AzureKeyCredential(emulator.access_key))
+
+The command ``acs-emulator serve`` does the same for programs in other languages.
+"""
+
+from acs_emulator.app import Exchange
+from acs_emulator.emulator import Emulator
+from acs_emulator.journal import DataError
+from acs_emulator.options import Options, OptionsError
+from acs_emulator.server import ListenError
+
+__all__ = ["DataError", "Emulator", "Exchange", "ListenError", "Options", "OptionsError"]

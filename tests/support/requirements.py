@@ -1,0 +1,85 @@
+"""What some tests need from their surroundings, and what happens without it.
+
+Where it is missing the test is skipped with a notice. With ``TWILIO_COMPAT_REQUIRE_ALL=1`` it fails instead, so that
+a build which is meant to run everything cannot pass by skipping.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+REQUIRE_ALL = "TWILIO_COMPAT_REQUIRE_ALL"
+_OLDEST_NODE = 18
+_DOWNLOAD_SECONDS = 120
+
+
+def unavailable(what: str) -> NoReturn:
+    """Skip the test, or fail it where everything is required."""
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(f"{what}, and {REQUIRE_ALL}=1 asks for it")
+    pytest.skip(what)
+
+
+def require_node() -> None:
+    """Go on only with Node.js 18 or newer and npm."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        unavailable("Node.js and npm are not installed")
+    version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0]) < _OLDEST_NODE:
+        unavailable(f"Node.js {_OLDEST_NODE} or newer is needed, and this is {version}")
+
+
+def require_npm_packages(project: Path) -> Path:
+    """Return *project*'s ``node_modules``, installed in the cache from its lock file."""
+    require_node()
+    installed = CACHE / "npm" / project.name
+    installed.mkdir(parents=True, exist_ok=True)
+    lock = (project / "package-lock.json").read_bytes()
+    if (installed / "installed.json").exists() and (installed / "installed.json").read_bytes() == lock:
+        return installed / "node_modules"
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(project / name, installed)
+    result = _run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=installed)
+    if result.returncode:
+        unavailable(f"npm cannot install what {project.name} needs: {_last_line(result.stderr)}")
+    (installed / "installed.json").write_bytes(lock)
+    return installed / "node_modules"
+
+
+def require_sdist(name: str, version: str) -> Path:
+    """Return the unpacked source distribution of a Python package, downloaded unless it is in the cache."""
+    directory = CACHE / "sdists"
+    unpacked = directory / f"{name}-{version}"
+    if unpacked.is_dir():
+        return unpacked
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    result = _run(
+        [*command, "--no-binary", name, "--dest", str(directory), f"{name}=={version}"], cwd=directory
+    )
+    if result.returncode:
+        unavailable(f"pip cannot download the source of {name} {version}: {_last_line(result.stderr)}")
+    with tarfile.open(directory / f"{name}-{version}.tar.gz") as archive:
+        archive.extractall(directory, filter="data")
+    return unpacked
+
+
+def _run(command: list[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, check=False, cwd=cwd, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it does not say why"
