@@ -5,7 +5,8 @@ Theory of operation
 All access is a transaction, `Database.read` or `Database.write`, committed when its block ends and rolled back when
 the block raises. A write transaction on SQLite begins with ``BEGIN IMMEDIATE``: it waits for its turn before it
 reads anything, so two processes cannot both read a row and then overwrite each other. Within one process the turn
-is an `asyncio.Lock`, which is fair and costs no waiting in the database. In WAL mode readers never wait.
+is an `asyncio.Lock`, which is fair and costs no waiting in the database. In WAL mode readers never wait. SQLite runs
+in the event loop's own thread; `acs_backend.store.sqlite` says why that is well.
 
 A database in memory (``sqlite://``) is one connection, so all its transactions take turns.
 
@@ -16,22 +17,20 @@ A store that was made by a newer version of this library is refused.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from sqlalchemy import event, insert, make_url, select, text
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlalchemy.pool import StaticPool
 
-from acs_backend.store import schema
+from acs_backend.store import schema, sqlite
 from twilio_compat.errors import ConfigurationError
 
 VARIABLE = "TWILIO_COMPAT_DATABASE_URL"
-BUSY_TIMEOUT = 30.0
-"""Seconds that a write waits for one of another process."""
 _ADVISORY_LOCK = 0x7477_636F
 _DRIVERS: Mapping[str, str] = {
     "sqlite": "sqlite+aiosqlite",
@@ -51,7 +50,7 @@ class Database:
         self._engine = _engine(self._url, self._in_memory)
         self._writer = self._engine.execution_options(immediate=True)
         if self._sqlite:
-            _set_up_sqlite(self._engine)
+            _begin_ourselves(self._engine)
         self._turn = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._ready = False
@@ -99,7 +98,7 @@ class Database:
                         text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
                     )
                 await connection.run_sync(_make_schema)
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, sqlite3.Error, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise ConfigurationError(f"The database in {VARIABLE} cannot be used: {reason}") from error
 
@@ -128,9 +127,13 @@ def _checked(url: str) -> URL:
 
 def _engine(url: URL, in_memory: bool) -> AsyncEngine:
     try:
-        if in_memory:
-            return create_async_engine(url, poolclass=StaticPool)
-        return create_async_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+        if url.drivername != "sqlite+aiosqlite":
+            return create_async_engine(url, pool_pre_ping=True)
+        path = ":memory:" if in_memory else url.database or ""
+        options = {"poolclass": StaticPool} if in_memory else {}
+        return create_async_engine(
+            url, async_creator=lambda: sqlite.connect(path), pool_reset_on_return=None, **options
+        )
     except ModuleNotFoundError as error:
         hint = "; pip install 'twilio-acs-compat[postgresql]'" if error.name == "asyncpg" else ""
         raise ConfigurationError(f"The driver for {VARIABLE} is not installed: {error.name}{hint}") from error
@@ -138,18 +141,8 @@ def _engine(url: URL, in_memory: bool) -> AsyncEngine:
         raise ConfigurationError(f"{VARIABLE} names a driver that cannot be used: {error}") from error
 
 
-def _set_up_sqlite(engine: AsyncEngine) -> None:
-    """Take transactions into our own hands: the driver's idea of when they begin is too late for a lock."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+def _begin_ourselves(engine: AsyncEngine) -> None:
+    """Begin transactions explicitly: the driver's idea of when they begin is too late for a lock."""
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
