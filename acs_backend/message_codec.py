@@ -38,7 +38,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -80,7 +80,7 @@ class EncodedMessage:
 class DecodedMessage:
     """What was read. ``mutation_id`` is None for a message from an ACS client.
 
-    ``links`` gives the URL of each of its media that lie outside the media container.
+    ``links`` gives, by sid, the URLs of its media that the metadata holds: all of them where an ACS client wrote it.
     """
 
     body: str | None
@@ -135,15 +135,18 @@ def decode(content: str, metadata: Mapping[str, str], overflow: str | None = Non
     """
     kept = _object(overflow) | {key: metadata[key] for key in (ATTRIBUTES, MEDIA, SUBJECT) if key in metadata}
     subject = _loads(kept.get(SUBJECT))
-    foreign = ID not in metadata and MEDIA not in kept
-    linked = _linked_media(metadata) if foreign else {}
+    if ID in metadata or MEDIA in kept:
+        media = _media(_loads(kept.get(MEDIA)))
+        links = _own_links(metadata, {each.sid for each in media})
+    else:
+        links, media = _linked_media(metadata)
     return DecodedMessage(
         body=_body(content, metadata.get(BODY, "")),
         attributes=_loads(kept[ATTRIBUTES]) if ATTRIBUTES in kept else {},
         subject=subject if isinstance(subject, str) else None,
-        media=tuple(linked) if foreign else _media(_loads(kept.get(MEDIA))),
+        media=media,
         mutation_id=metadata.get(ID) or None,
-        links={record.sid: url for record, url in linked.items()},
+        links=links,
     )
 
 
@@ -309,23 +312,33 @@ def _media_row(row: JSONValue) -> MediaRecord | None:
             return None
 
 
-def _linked_media(metadata: Mapping[str, str]) -> dict[MediaRecord, str]:
-    """Return the files that an ACS client links to, and where they are."""
-    listed = _loads(metadata.get(FILES))
-    files = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+def _own_links(metadata: Mapping[str, str], sids: Collection[str]) -> dict[str, str]:
+    return {str(each["id"]): str(each["url"]) for each in _files(metadata) if each.get("id") in sids}
+
+
+def _linked_media(metadata: Mapping[str, str]) -> tuple[dict[str, str], tuple[MediaRecord, ...]]:
+    """Return where the files that an ACS client links to are, and what they are; ids it gives them count for nothing."""
+    files = _files(metadata)
     if not files and metadata.get(ATTACHMENT_URL):
         files = [{"url": metadata[ATTACHMENT_URL]}]
-    return dict(
-        _linked_file(url, each.get("name"))
-        for each in files
-        if isinstance(url := each.get("url"), str) and url
-    )
+    records = {str(each["url"]): _linked_file(str(each["url"]), each.get("name")) for each in files}
+    return {record.sid: url for url, record in records.items()}, tuple(records.values())
 
 
-def _linked_file(url: str, name: JSONValue) -> tuple[MediaRecord, str]:
+def _files(metadata: Mapping[str, str]) -> list[dict[str, JSONValue]]:
+    listed = _loads(metadata.get(FILES))
+    entries = listed if isinstance(listed, list) else []
+    return [
+        each
+        for each in entries
+        if isinstance(each, dict) and each.get("url") and isinstance(each["url"], str)
+    ]
+
+
+def _linked_file(url: str, name: JSONValue) -> MediaRecord:
     filename = name if isinstance(name, str) and name else _name_in(url)
     content_type = mimetypes.guess_type(filename or "")[0] or "application/octet-stream"
-    return MediaRecord(sid=media_sid(url), content_type=content_type, size=0, filename=filename), url
+    return MediaRecord(sid=media_sid(url), content_type=content_type, size=0, filename=filename)
 
 
 def _name_in(url: str) -> str | None:
