@@ -14,7 +14,7 @@ import pytest
 
 from acs_emulator.cli import main as acs_emulator
 from tests.docs.markdown import ROOT, blocks, documents, name
-from twilio_compat.cli import main as twilio_compat
+from twilio_compat.cli import commands as twilio_compat
 
 if TYPE_CHECKING:
     from acs_emulator import Emulator

@@ -13,10 +13,11 @@ import pytest
 
 from acs_backend.message_codec import OWN_KEYS
 from acs_emulator.cli import main as acs_emulator
+from acs_emulator.operations import OPERATIONS, Operation
 from acs_emulator.options import Options
 from tests.docs.markdown import ROOT
 from twilio_compat import errors
-from twilio_compat.cli import main as twilio_compat
+from twilio_compat.cli import commands as twilio_compat
 from twilio_compat.settings import ENVIRONMENT, Settings
 
 
@@ -67,6 +68,12 @@ def test_every_setting_is_in_the_reference_with_its_default(field: dataclasses.F
 @pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
 def test_every_option_of_the_emulator_is_in_the_reference(field: dataclasses.Field[object]) -> None:
     assert f"| `{field.name}` |" in read("docs/reference/emulator.md")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_operation_of_the_emulator_is_in_the_reference(operation: Operation) -> None:
+    row = f"| `{operation.name}` | `{operation.method} {operation.path}` |"
+    assert row in read("docs/reference/emulator.md").splitlines()
 
 
 @pytest.mark.parametrize("name", errors.__all__)
