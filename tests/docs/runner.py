@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
     """Run the file that the command line names."""
     (filename,) = arguments
     found = blocks(Path(filename).read_text(encoding="utf-8"), "python", "output")
-    count = asyncio.run(run(found, filename), debug=True)
+    count = asyncio.run(run(found, filename))
     print(f"{filename}: {count} blocks ran")
 
 
