@@ -40,20 +40,20 @@ def require_node() -> None:
 
 
 def require_npm_packages(project: Path) -> Path:
-    """Return *project*'s ``node_modules``, installed in the cache from its lock file."""
+    """Return a directory of the cache in which what the lock file of *project* names is installed."""
     require_node()
     installed = CACHE / "npm" / project.name
     installed.mkdir(parents=True, exist_ok=True)
     lock = (project / "package-lock.json").read_bytes()
     if (installed / "installed.json").exists() and (installed / "installed.json").read_bytes() == lock:
-        return installed / "node_modules"
+        return installed
     for name in ("package.json", "package-lock.json"):
         shutil.copy(project / name, installed)
     result = _run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=installed)
     if result.returncode:
         unavailable(f"npm cannot install what {project.name} needs: {_last_line(result.stderr)}")
     (installed / "installed.json").write_bytes(lock)
-    return installed / "node_modules"
+    return installed
 
 
 def require_sdist(name: str, version: str) -> Path:

@@ -1,0 +1,414 @@
+"""A backend in memory: the whole port, with events, for tests of the faces.
+
+`MemoryService` is the service that all users share; `MemoryBackend` is one way into it. News reach a subscriber
+through a queue, in the order in which things happened; `hold_news` keeps them back, as a slow event source would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from twilio_compat import events
+from twilio_compat.errors import ConflictError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from twilio_compat.records import (
+    Actor,
+    ConversationDraft,
+    ConversationRecord,
+    ConversationState,
+    Direction,
+    IssuedIdentity,
+    LastMessage,
+    MediaRecord,
+    MediaUpload,
+    MessageChanges,
+    MessageDraft,
+    MessagePage,
+    MessageRecord,
+    ParticipantDraft,
+    ParticipantRecord,
+    UserRecord,
+)
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def sid_of(prefix: str, *parts: object) -> str:
+    """Derive a Twilio-shaped sid."""
+    return prefix + hashlib.md5("/".join(map(str, parts)).encode()).hexdigest()
+
+
+@dataclass
+class Room:
+    """A conversation and what is in it."""
+
+    record: ConversationRecord
+    members: dict[str, ParticipantRecord] = field(default_factory=dict)
+    messages: list[MessageRecord] = field(default_factory=list)
+    next_index: int = 0
+    by_mutation: dict[str, MessageRecord] = field(default_factory=dict)
+
+    def seen_by(self, identity: str) -> ConversationRecord:
+        """Return the conversation as *identity* sees it."""
+        last = self.messages[-1] if self.messages else None
+        return replace(
+            self.record,
+            joined=identity in self.members,
+            last_message=LastMessage(index=last.index, date_created=last.date_created) if last else None,
+        )
+
+
+class MemoryService:
+    """What all users share. Every step of its clock is a second."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.files: dict[str, tuple[MediaRecord, bytes]] = {}
+        self.actors: dict[str, Actor] = {}
+        self.calls: list[str] = []
+        self.closed = 0
+        self._refusals: dict[str, TwilioCompatError] = {}
+        self._failures: dict[str, Exception] = {}
+        self._queues: dict[str, list[asyncio.Queue[events.Event]]] = {}
+        self._held: list[tuple[str, events.Event]] | None = None
+        self._ticks = count()
+
+    # For tests
+
+    def token(self, identity: str, *, lasts: timedelta = timedelta(hours=1)) -> str:
+        """Issue a token."""
+        token = f"token-{next(self._ticks)}-of-{identity}"
+        self.actors[token] = Actor(identity=identity, token=token, expires_at=datetime.now(UTC) + lasts)
+        return token
+
+    def refuse(self, token: str, error: TwilioCompatError) -> None:
+        """Refuse *token* at sign-in with *error*."""
+        self._refusals[token] = error
+
+    def fail_next(self, call: str, error: Exception) -> None:
+        """Let the next *call*, such as ``messages.create``, fail."""
+        self._failures[call] = error
+
+    def tell(self, identity: str, event: events.Event) -> None:
+        """Send *event* to whoever listens as *identity*."""
+        if self._held is not None:
+            self._held.append((identity, event))
+            return
+        for queue in self._queues.get(identity, []):
+            queue.put_nowait(event)
+
+    @contextmanager
+    def hold_news(self) -> Iterator[None]:
+        """Keep news back for as long as the block runs."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for identity, event in held:
+                self.tell(identity, event)
+
+    def listeners(self, identity: str) -> int:
+        """Return how many subscriptions *identity* has."""
+        return len(self._queues.get(identity, []))
+
+    # For the backend
+
+    def enter(self, call: str) -> None:
+        """Note a call, and fail it where a test wants so."""
+        self.calls.append(call)
+        if (error := self._failures.pop(call, None)) is not None:
+            raise error
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=next(self._ticks))
+
+    def sign_in(self, token: str) -> Actor:
+        if (refusal := self._refusals.get(token)) is not None:
+            raise refusal
+        if token not in self.actors:
+            raise TokenError("Invalid Access Token", code=20101)
+        return self.actors[token]
+
+    def room(self, actor: Actor, sid: str) -> Room:
+        room = self.rooms.get(sid)
+        if room is None:
+            raise NotFoundError("Conversation not found", code=50350)
+        if actor.identity not in room.members and actor.identity != room.record.created_by:
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
+        return room
+
+    def tell_members(self, room: Room, event: events.Event, *, but: str | None = None) -> None:
+        for identity in room.members:
+            if identity != but:
+                self.tell(identity, event)
+
+    def tell_update(self, room: Room) -> None:
+        for identity in room.members:
+            self.tell(identity, events.ConversationUpdated(conversation=room.seen_by(identity)))
+
+    @asynccontextmanager
+    async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[events.Event]]:
+        queue: asyncio.Queue[events.Event] = asyncio.Queue()
+        self._queues.setdefault(actor.identity, []).append(queue)
+        mine = [room.seen_by(actor.identity) for room in self.rooms.values() if actor.identity in room.members]
+        try:
+            yield self._news(queue, tuple(sorted(mine, key=lambda each: each.sid)))
+        finally:
+            self._queues[actor.identity].remove(queue)
+
+    @staticmethod
+    async def _news(
+        queue: asyncio.Queue[events.Event], mine: tuple[ConversationRecord, ...]
+    ) -> AsyncIterator[events.Event]:
+        yield events.Synchronized(conversations=mine)
+        while True:
+            event = await queue.get()
+            yield event
+            if isinstance(event, events.SourceRefused):
+                return
+
+
+class _Part:
+    def __init__(self, service: MemoryService) -> None:
+        self._service = service
+
+
+class MemoryConversations(_Part):
+    """`twilio_compat.backend.Conversations`."""
+
+    async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
+        service = self._service
+        service.enter("conversations.create")
+        if draft.unique_name and any(r.record.unique_name == draft.unique_name for r in service.rooms.values()):
+            raise ConflictError("Conversation with provided unique name already exists", code=50353)
+        now = service.now()
+        record = ConversationRecord(
+            sid=sid_of("CH", len(service.rooms)),
+            friendly_name=draft.friendly_name,
+            unique_name=draft.unique_name,
+            attributes=draft.attributes,
+            created_by=actor.identity,
+            date_created=now,
+            date_updated=now,
+            state=ConversationState(current="active", date_updated=now),
+        )
+        service.rooms[record.sid] = Room(record)
+        return record
+
+    async def get(self, actor: Actor, sid: str) -> ConversationRecord:
+        self._service.enter("conversations.get")
+        return self._service.room(actor, sid).seen_by(actor.identity)
+
+    async def get_by_unique_name(self, actor: Actor, unique_name: str) -> ConversationRecord:
+        self._service.enter("conversations.get_by_unique_name")
+        names = {room.record.unique_name: sid for sid, room in self._service.rooms.items()}
+        return self._service.room(actor, names.get(unique_name, "")).seen_by(actor.identity)
+
+    async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
+        self._service.enter("conversations.list")
+        rooms = sorted(self._service.rooms.items())
+        return [room.seen_by(actor.identity) for _, room in rooms if actor.identity in room.members]
+
+    async def delete(self, actor: Actor, sid: str) -> None:
+        self._service.enter("conversations.delete")
+        room = self._service.room(actor, sid)
+        del self._service.rooms[sid]
+        self._service.tell_members(room, events.ConversationLeft(conversation_sid=sid, reason="deleted"))
+
+
+class MemoryParticipants(_Part):
+    """`twilio_compat.backend.Participants`."""
+
+    async def create(
+        self, actor: Actor, conversation_sid: str, draft: ParticipantDraft
+    ) -> ParticipantRecord:
+        service = self._service
+        service.enter("participants.create")
+        room = service.room(actor, conversation_sid)
+        if draft.identity in room.members:
+            raise ConflictError("Participant already exists", code=50433)
+        now = service.now()
+        record = ParticipantRecord(
+            sid=sid_of("MB", conversation_sid, draft.identity),
+            conversation_sid=conversation_sid,
+            identity=draft.identity,
+            attributes=draft.attributes,
+            date_created=now,
+            date_updated=now,
+        )
+        service.tell_members(room, events.ParticipantJoined(participant=record))
+        room.members[draft.identity] = record
+        joined = events.ConversationJoined(conversation=room.seen_by(draft.identity))
+        service.tell(draft.identity, joined)
+        return record
+
+    async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
+        self._service.enter("participants.list")
+        return [*self._service.room(actor, conversation_sid).members.values()]
+
+    async def delete(self, actor: Actor, conversation_sid: str, sid_or_identity: str) -> None:
+        service = self._service
+        service.enter("participants.delete")
+        room = service.room(actor, conversation_sid)
+        found = [each for each in room.members.values() if sid_or_identity in (each.sid, each.identity)]
+        if not found:
+            raise NotFoundError("Participant not found", code=50432)
+        gone = room.members.pop(found[0].identity)
+        service.tell_members(room, events.ParticipantLeft(participant=gone))
+        left = events.ConversationLeft(
+            conversation_sid=conversation_sid, reason="left", participant=gone
+        )
+        service.tell(gone.identity, left)
+
+
+class MemoryMessages(_Part):
+    """`twilio_compat.backend.Messages`."""
+
+    async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
+        service = self._service
+        service.enter("messages.create")
+        room = service.room(actor, conversation_sid)
+        if draft.mutation_id in room.by_mutation:
+            return room.by_mutation[draft.mutation_id]
+        now = service.now()
+        member = room.members.get(actor.identity)
+        record = MessageRecord(
+            sid=sid_of("IM", conversation_sid, room.next_index),
+            conversation_sid=conversation_sid,
+            index=room.next_index,
+            author=actor.identity,
+            body=draft.body,
+            attributes=draft.attributes,
+            date_created=now,
+            date_updated=now,
+            subject=draft.subject,
+            media=draft.media,
+            participant_sid=member.sid if member else None,
+        )
+        room.next_index += 1
+        room.messages.append(record)
+        room.by_mutation[draft.mutation_id] = record
+        service.tell_members(room, events.MessageAdded(message=record))
+        service.tell_update(room)
+        return record
+
+    async def page(
+        self, actor: Actor, conversation_sid: str, *, size: int, anchor: int | None, direction: Direction
+    ) -> MessagePage:
+        self._service.enter("messages.page")
+        messages = self._service.room(actor, conversation_sid).messages
+        if direction is Direction.FORWARD:
+            start = sum(1 for each in messages if anchor is not None and each.index < anchor)
+            stop = min(start + size, len(messages))
+        else:
+            stop = sum(1 for each in messages if anchor is None or each.index <= anchor)
+            start = max(stop - size, 0)
+        return MessagePage(
+            items=tuple(messages[start:stop]), has_older=start > 0, has_newer=stop < len(messages)
+        )
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
+    ) -> MessageRecord:
+        service = self._service
+        service.enter("messages.update")
+        room, place = self._find(actor, conversation_sid, message_sid)
+        before = room.messages[place]
+        after = replace(
+            before,
+            body=before.body if changes.body is None else changes.body,
+            attributes=before.attributes if changes.attributes is None else changes.attributes,
+            last_updated_by=actor.identity,
+            date_updated=service.now(),
+        )
+        room.messages[place] = after
+        service.tell_members(room, events.MessageUpdated(message=after))
+        return after
+
+    async def delete(self, actor: Actor, conversation_sid: str, message_sid: str) -> None:
+        self._service.enter("messages.delete")
+        room, place = self._find(actor, conversation_sid, message_sid)
+        gone = room.messages.pop(place)
+        self._service.tell_members(
+            room,
+            events.MessageRemoved(
+                conversation_sid=conversation_sid, message_sid=message_sid, index=gone.index
+            ),
+        )
+        self._service.tell_update(room)
+
+    def _find(self, actor: Actor, conversation_sid: str, message_sid: str) -> tuple[Room, int]:
+        room = self._service.room(actor, conversation_sid)
+        places = [place for place, each in enumerate(room.messages) if each.sid == message_sid]
+        if not places:
+            raise NotFoundError("Message not found", code=50500)
+        return room, places[0]
+
+
+class MemoryUsers(_Part):
+    """`twilio_compat.backend.Users`."""
+
+    async def get(self, actor: Actor, identity: str) -> UserRecord:
+        self._service.enter("users.get")
+        return UserRecord(
+            sid=sid_of("US", identity), identity=identity, friendly_name=identity.title(), attributes={}
+        )
+
+
+class MemoryMedia(_Part):
+    """`twilio_compat.backend.Media`."""
+
+    async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
+        self._service.enter("media.upload")
+        content = upload.content
+        if isinstance(content, AsyncIterable):
+            content = b"".join([chunk async for chunk in content])
+        record = MediaRecord(
+            sid=sid_of("ME", len(self._service.files)),
+            content_type=upload.content_type,
+            size=len(content),
+            filename=upload.filename,
+            category=upload.category,
+        )
+        self._service.files[record.sid] = (record, content)
+        return record
+
+    async def temporary_url(self, actor: Actor, media_sid: str) -> str:
+        self._service.enter("media.temporary_url")
+        if media_sid not in self._service.files:
+            raise NotFoundError("Media not found", code=50507)
+        return f"memory://{media_sid}"
+
+
+class MemoryBackend:
+    """`twilio_compat.backend.Backend` on a `MemoryService`."""
+
+    def __init__(self, service: MemoryService) -> None:
+        self.service = service
+        self.conversations = MemoryConversations(service)
+        self.participants = MemoryParticipants(service)
+        self.messages = MemoryMessages(service)
+        self.users = MemoryUsers(service)
+        self.media = MemoryMedia(service)
+
+    async def sign_in(self, token: str) -> Actor:
+        self.service.enter("sign_in")
+        return self.service.sign_in(token)
+
+    async def issue_identity(self, identity: str, *, with_token: bool = False) -> IssuedIdentity:
+        return IssuedIdentity(identity=identity, acs_user_id=f"memory:{identity}")
+
+    def subscribe(
+        self, actor: Actor
+    ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[events.Event]]:
+        return self.service.subscribe(actor)
+
+    async def close(self) -> None:
+        self.service.closed += 1
