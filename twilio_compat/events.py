@@ -37,10 +37,14 @@ class ConversationUpdated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationLeft:
-    """The user is no member any more; ``reason`` says whether they left (or were removed) or it was deleted."""
+    """The user is no member any more; ``reason`` says whether they left (or were removed) or it was deleted.
+
+    ``participant`` is who the user was there, where the source can tell.
+    """
 
     conversation_sid: str
     reason: Literal["left", "deleted"]
+    participant: ParticipantRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,249 @@
+"""The client: where an application signs in, finds its conversations and hears the news.
+
+Making a `Client` starts it, as in JavaScript; it needs a running event loop. Any of these waits until it is ready::
+
+    async with Client(token) as client: ...       # and shuts it down at the end
+    client = await Client.create(token)           # shut it down with `await client.shutdown()`
+    client.on("stateChanged", ...)                # Twilio's way
+    await client.getSubscribedConversations()     # so does every call
+
+A token that is refused, or a setting that is missing, is told by the events ``stateChanged`` "failed",
+``initFailed`` and ``connectionError``, and raised by the first two forms and by every call. (Twilio's ``create``
+hands out a broken client instead.)
+
+Clients of one event loop whose settings are equal share one backend: connections are pooled across users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import AbstractAsyncContextManager, nullcontext
+from importlib.metadata import version
+from types import TracebackType
+from typing import Final, Literal, Self, TypeAlias, TypedDict
+
+from twilio_compat.arguments import (
+    any_of,
+    check,
+    checked,
+    instance_of,
+    json_type,
+    non_empty_string,
+    optional,
+    options,
+    string,
+    undefined,
+)
+from twilio_compat.backend import Backend
+from twilio_compat.connection import Connection, ConnectionState
+from twilio_compat.conversation import Conversation, CreateConversationOptions
+from twilio_compat.conversations import Conversations
+from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
+from twilio_compat.errors import TwilioCompatError
+from twilio_compat.paginator import Paginator
+from twilio_compat.records import ConversationDraft, JSONValue
+from twilio_compat.session import Session
+from twilio_compat.settings import Settings
+from twilio_compat.sharing import SharedBackends
+from twilio_compat.user import User
+
+__all__ = ["Client", "ClientOptions", "State"]
+
+State: TypeAlias = Literal["initialized", "failed"]
+"""What ``stateChanged`` carries."""
+
+LISTENER_GRACE: Final = 5.0
+"""Seconds that `Client.shutdown` waits for async listeners before it cancels them."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """How a client is made. Twilio's own options are taken too, so that code need not change; they do nothing.
+
+    Without ``settings`` the environment is read. A ``backend`` that is given is used as it is, and not closed.
+    """
+
+    settings: Settings | None
+    backend: Backend | None
+    region: str
+    logLevel: str
+    disableDeepClone: bool
+    throwErrorsAlways: bool
+    typingIndicatorTimeoutOverride: int
+
+
+_CLIENT_OPTIONS: Final = options(
+    "client options",
+    settings=any_of(instance_of(Settings), undefined),
+    backend=any_of(instance_of(Backend), undefined),
+)
+
+_CONVERSATION_OPTIONS: Final = optional(
+    options(
+        "conversation options",
+        friendlyName=any_of(string, undefined),
+        uniqueName=any_of(string, undefined),
+        attributes=any_of(json_type, undefined),
+    )
+)
+
+
+class Client(ReplayEventEmitter):
+    """A user's connection to their conversations."""
+
+    version: Final = version("twilio-acs-compat")
+
+    stateChanged: Final = "stateChanged"
+    initialized: Final = "initialized"
+    initFailed: Final = "initFailed"
+    connectionStateChanged: Final = "connectionStateChanged"
+    connectionError: Final = "connectionError"
+    tokenAboutToExpire: Final = "tokenAboutToExpire"
+    tokenExpired: Final = "tokenExpired"
+    conversationAdded: Final = "conversationAdded"
+    conversationJoined: Final = "conversationJoined"
+    conversationLeft: Final = "conversationLeft"
+    conversationRemoved: Final = "conversationRemoved"
+    conversationUpdated: Final = "conversationUpdated"
+    participantJoined: Final = "participantJoined"
+    participantLeft: Final = "participantLeft"
+    messageAdded: Final = "messageAdded"
+    messageRemoved: Final = "messageRemoved"
+    messageUpdated: Final = "messageUpdated"
+    userSubscribed: Final = "userSubscribed"
+    userUpdated: Final = "userUpdated"
+
+    def __init__(self, token: str, options: ClientOptions | None = None) -> None:
+        """Begin to sign in with *token*, a Twilio access token.
+
+        Raises `ArgumentError` for an empty token or malformed options, `TwilioCompatError` outside an event loop.
+        """
+        check(1, token, non_empty_string)
+        check(2, options, optional(_CLIENT_OPTIONS))
+        self._listeners = ListenerTasks(_running_loop())
+        super().__init__(self._listeners)
+        self._session = Session(self._listeners, self.emit)
+        self._user = User(self._session)
+        self._conversations = Conversations(self._session)
+        self._connection = Connection(
+            token, _backend_of(options or {}), self._session, self._user, self._conversations
+        )
+
+    @classmethod
+    async def create(cls, token: str, options: ClientOptions | None = None) -> Self:
+        """Make a client and wait until it is initialized. Raises what made it fail, a `TokenError` above all."""
+        client = cls(token, options)
+        await client._session.ready()
+        return client
+
+    async def __aenter__(self) -> Self:
+        """Wait until it is initialized. Raises what made it fail."""
+        await self._session.ready()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Shut it down."""
+        await self.shutdown()
+
+    def __del__(self) -> None:
+        """Warn where it was neither shut down nor failed."""
+        connection = getattr(self, "_connection", None)  # not there where __init__ raised
+        if connection is not None and not connection.has_ended:
+            warnings.warn(f"{self!r} was not shut down", ResourceWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        """Name the user and the state of the connection."""
+        return f"<Client of {self.user.identity!r} {self.connectionState}>"
+
+    @property
+    def connectionState(self) -> ConnectionState:
+        """How the connection stands; ``unknown`` before the first step."""
+        return self._connection.state
+
+    @property
+    def user(self) -> User:
+        """Who the client acts for; empty until it is initialized."""
+        return self._user
+
+    async def shutdown(self) -> None:
+        """Sign out: stop listening, let async listeners finish, release the backend. Safe to call twice."""
+        await self._connection.close()
+        await self._listeners.drain(LISTENER_GRACE)
+
+    @checked(token=non_empty_string)
+    async def updateToken(self, token: str) -> Self:
+        """Act with *token* from now on. `TokenError` where it is refused or another user's; the old one stays."""
+        await self._connection.update_token(token)
+        return self
+
+    async def createConversation(
+        self,
+        options: CreateConversationOptions | None = None,
+        *,
+        friendlyName: str | None = None,
+        uniqueName: str | None = None,
+        attributes: JSONValue = None,
+    ) -> Conversation:
+        """Make a conversation, given as a dict or by keyword; the user is not in it until `Conversation.join`.
+
+        Raises `ConflictError` 50353 where the unique name is taken.
+        """
+        check(1, options, _CONVERSATION_OPTIONS)
+        wanted: CreateConversationOptions = {**(options or {})}
+        if friendlyName is not None:
+            wanted["friendlyName"] = friendlyName
+        if uniqueName is not None:
+            wanted["uniqueName"] = uniqueName
+        if attributes is not None:
+            wanted["attributes"] = attributes
+        check(1, wanted, _CONVERSATION_OPTIONS)
+        await self._session.ready()
+        return await self._conversations.create(_draft_of(wanted))
+
+    @checked(sid=non_empty_string)
+    async def getConversationBySid(self, sid: str) -> Conversation:
+        """Return a conversation. `NotFoundError` 50350; `ForbiddenError` 50430 where the user may not see it."""
+        await self._session.ready()
+        return await self._conversations.get(sid)
+
+    @checked(sid=non_empty_string)
+    async def peekConversationBySid(self, sid: str) -> Conversation:
+        """Fetch a conversation anew; errors as `getConversationBySid`."""
+        await self._session.ready()
+        return await self._conversations.peek(sid)
+
+    @checked(uniqueName=non_empty_string)
+    async def getConversationByUniqueName(self, uniqueName: str) -> Conversation:
+        """Fetch a conversation by its unique name; errors as `getConversationBySid`."""
+        await self._session.ready()
+        return await self._conversations.get_by_unique_name(uniqueName)
+
+    async def getSubscribedConversations(self) -> Paginator[Conversation]:
+        """Return the conversations the user is in, fifty a page, in ascending order of sid."""
+        await self._session.ready()
+        return await self._conversations.subscribed()
+
+
+def _draft_of(options: CreateConversationOptions) -> ConversationDraft:
+    attributes = options.get("attributes")
+    return ConversationDraft(
+        friendly_name=options.get("friendlyName"),
+        unique_name=options.get("uniqueName"),
+        attributes={} if attributes is None else attributes,
+    )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        text = "A Client connects as soon as it is made: make it in an async function, run with asyncio.run()"
+        raise TwilioCompatError(text) from None
+
+
+def _backend_of(options: ClientOptions) -> AbstractAsyncContextManager[Backend]:
+    if (backend := options.get("backend")) is not None:
+        return nullcontext(backend)
+    return SharedBackends.of_running_loop().lease(options.get("settings") or Settings.from_environment())

@@ -1,0 +1,110 @@
+"""The members of one conversation, as one client knows them.
+
+Who joined and who left is announced once, whether this client did it or the event source reports it: what counts
+is what was announced last about a member. Reading the list of members announces nothing, as at Twilio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twilio_compat.errors import NotFoundError
+from twilio_compat.participant import Participant
+from twilio_compat.records import ParticipantDraft, ParticipantRecord
+
+if TYPE_CHECKING:
+    from twilio_compat.conversation import Conversation
+    from twilio_compat.session import Session
+
+__all__ = ["Participants"]
+
+
+class Participants:
+    """The members of one conversation: one object each, and the news about them."""
+
+    def __init__(self, session: Session, conversation: Conversation) -> None:
+        """Know nobody yet."""
+        self._session = session
+        self._conversation = conversation
+        self._known: dict[str, Participant] = {}
+        self._announced: dict[str, bool] = {}
+
+    # Calls
+
+    async def list(self) -> list[Participant]:
+        """Fetch the members, in the order in which they were added."""
+        session = self._session
+        records = await session.backend.participants.list(session.actor, self._conversation.sid)
+        self._known = {record.sid: self._meet(record) for record in records}
+        return [*self._known.values()]
+
+    async def find(self, what: str, matches: Callable[[Participant], bool]) -> Participant:
+        """Return the member that *matches*, from memory if there. `NotFoundError` 50432 names *what*."""
+        known = next(filter(matches, self._known.values()), None)
+        found = known or next(filter(matches, await self.list()), None)
+        if found is None:
+            raise NotFoundError(f"Participant with {what} was not found", code=50432)
+        return found
+
+    async def add(self, draft: ParticipantDraft) -> ParticipantRecord:
+        """Add a member, who may be the user."""
+        session = self._session
+        record = await session.backend.participants.create(session.actor, self._conversation.sid, draft)
+        if record.identity == session.actor.identity:
+            self._known[record.sid] = self._meet(record)
+            self._conversation._joined()
+        else:
+            self.joined(record)
+        return record
+
+    async def remove(self, sid_or_identity: str) -> None:
+        """Remove a member, who may be the user."""
+        session = self._session
+        own = session.actor.identity
+        if sid_or_identity == own:
+            await self.find(f"identity {own}", lambda each: each.identity == own)
+        await session.backend.participants.delete(session.actor, self._conversation.sid, sid_or_identity)
+        if (member := self._named(sid_or_identity)) is None:
+            return
+        if member.identity == own:
+            self._conversation._left("left", member._record)
+        else:
+            self.left(member._record)
+
+    # News
+
+    def joined(self, record: ParticipantRecord) -> None:
+        """Announce that somebody else became a member, unless that was done."""
+        member = self._known[record.sid] = self._meet(record)
+        if self._announced.get(record.sid) is not True:
+            self._announced[record.sid] = True
+            self._conversation._announce("participantJoined", member)
+
+    def left(self, record: ParticipantRecord) -> None:
+        """Announce that somebody ceased to be a member, unless that was done."""
+        member = self._meet(record)
+        self._known.pop(record.sid, None)
+        if self._announced.get(record.sid) is not False:
+            self._announced[record.sid] = False
+            self._conversation._announce("participantLeft", member)
+
+    def left_by_user(self, record: ParticipantRecord | None) -> None:
+        """Announce that the user left, where it is known which member that was; forget the others."""
+        member = self._meet(record) if record else self._named(self._session.actor.identity)
+        self._known.clear()
+        self._announced.clear()
+        if member is not None:
+            self._conversation._announce("participantLeft", member)
+
+    def _named(self, sid_or_identity: str) -> Participant | None:
+        return next(
+            (each for each in self._known.values() if sid_or_identity in (each.sid, each.identity)), None
+        )
+
+    def _meet(self, record: ParticipantRecord) -> Participant:
+        member = self._known.get(record.sid)
+        if member is None:
+            return Participant(self._session, self._conversation, record)
+        member._take(record)
+        return member
