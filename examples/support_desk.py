@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from acs_emulator import Emulator
-from twilio_compat import Client, Conversation, Message, Settings
+from twilio_compat import Client, ClientOptions, Conversation, Message, SendMediaOptions, Settings
 from twilio_compat.jwt.access_token import AccessToken
 from twilio_compat.jwt.access_token.grants import ChatGrant
 
@@ -30,7 +30,12 @@ async def customer(client: Client) -> Conversation:
     await case.sendMessage("My printer is on fire. What do I do?")
 
     answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-    case.on("messageAdded", lambda message: message.author == "agent" and answered.set_result(message))
+
+    @case.on("messageAdded")
+    def on_message(message: Message) -> None:
+        if message.author == "agent":
+            answered.set_result(message)
+
     await case.add("agent")
 
     answer = await asyncio.wait_for(answered, PATIENCE)
@@ -46,9 +51,13 @@ async def agent(client: Client) -> None:
 
     case = await asyncio.wait_for(called, PATIENCE)
     question = (await case.getMessages(1)).items[0]
-    print(f"agent got: {question.body} (priority {case.attributes['priority']})")
+    print(f"agent got: {question.body} {case.attributes}")
 
-    manual = {"contentType": "text/plain", "filename": "manual.txt", "media": "Step 1: leave the room."}
+    manual: SendMediaOptions = {
+        "contentType": "text/plain",
+        "filename": "manual.txt",
+        "media": "Step 1: leave the room.",
+    }
     await case.prepareMessage().setBody("Please see the manual.").addMedia(manual).build().send()
 
 
@@ -63,7 +72,7 @@ def token(identity: str, settings: Settings) -> str:
 
 async def run(settings: Settings) -> None:
     """Sign both in, let them talk, and delete the case."""
-    options = {"settings": settings}
+    options: ClientOptions = {"settings": settings}
     async with (
         Client(token("customer", settings), options) as customer_client,
         Client(token("agent", settings), options) as agent_client,

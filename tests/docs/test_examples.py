@@ -22,7 +22,7 @@ def test_the_support_desk_answers(tmp_path: Path) -> None:
         check=False,
     )
     expected = (
-        "agent got: My printer is on fire. What do I do? (priority high)\n"
+        "agent got: My printer is on fire. What do I do? {'priority': 'high'}\n"
         "customer got: Please see the manual. (manual.txt, 23 bytes)\n"
     )
     assert (0, expected, "") == (done.returncode, done.stdout, done.stderr)
