@@ -313,7 +313,7 @@ def _media_row(row: JSONValue) -> MediaRecord | None:
 
 
 def _own_links(metadata: Mapping[str, str], sids: Collection[str]) -> dict[str, str]:
-    return {str(each["id"]): str(each["url"]) for each in _files(metadata) if each.get("id") in sids}
+    return {str(each["id"]): str(each["url"]) for each in _files(metadata) if str(each.get("id")) in sids}
 
 
 def _linked_media(metadata: Mapping[str, str]) -> tuple[dict[str, str], tuple[MediaRecord, ...]]:

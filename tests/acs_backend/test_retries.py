@@ -1,0 +1,216 @@
+"""What may be repeated is repeated until the deadline; what may not is not. Time here is a counter."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import aiohttp
+import pytest
+from azure.core.exceptions import (
+    DecodeError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+)
+
+from acs_backend.retries import OutcomeUnknown, Retries
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        self.status_code = status
+        self.headers = headers
+        self.reason = "reason"
+        self.content_type = "application/json"
+
+    def text(self, encoding: str | None = None) -> str:
+        return ""
+
+
+def status(code: int, **headers: str) -> HttpResponseError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HttpResponseError(response=Answer(code, named))  # type: ignore[arg-type]  # what is read of an answer
+
+
+def not_connected() -> ServiceRequestError:
+    key = aiohttp.client_reqrep.ConnectionKey("h", 1, False, True, None, None, None)
+    cause = aiohttp.ClientConnectorError(key, OSError(111, "refused"))
+    return ServiceRequestError(cause, error=cause)
+
+
+def connection_lost() -> ServiceRequestError:
+    cause = aiohttp.ServerDisconnectedError()
+    return ServiceRequestError(cause, error=cause)
+
+
+def scripted(*outcomes: Exception | str) -> tuple[Callable[[], Awaitable[str]], list[str]]:
+    """Return a call that ends as each of *outcomes* in turn, the last again and again, and a list of its runs."""
+    left, runs = list(outcomes), []
+
+    async def call() -> str:
+        outcome = left.pop(0) if len(left) > 1 else left[0]
+        runs.append(str(outcome))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return call, runs
+
+
+def retries(clock: Clock, *, deadline: float = 10.0, attempt_timeout: float = 5.0) -> Retries:
+    return Retries(
+        deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=clock.sleep, chance=lambda: 1.0
+    )
+
+
+TRANSIENT = [
+    status(408),
+    status(429),
+    status(500),
+    status(502),
+    status(503),
+    status(504),
+    DecodeError(message="garbage"),
+    TimeoutError(),
+    not_connected(),
+    connection_lost(),
+    ServiceRequestTimeoutError("t"),
+    ServiceResponseError("r"),
+]
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+async def test_an_idempotent_call_is_repeated_after_any_fault_that_may_pass(error: Exception) -> None:
+    call, runs = scripted(error, error, "done")
+    assert "done" == await retries(Clock()).idempotent(call)
+    assert 3 == len(runs)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 501])
+async def test_a_refusal_is_final_for_every_kind_of_call(code: int) -> None:
+    for kind in ("idempotent", "once"):
+        call, runs = scripted(status(code))
+        with pytest.raises(HttpResponseError):
+            await getattr(retries(Clock()), kind)(call)
+        assert 1 == len(runs)
+
+
+async def test_pauses_double_up_to_a_limit_and_end_before_the_deadline() -> None:
+    clock = Clock()
+    call, _ = scripted(status(503))
+    with pytest.raises(HttpResponseError):
+        await retries(clock, deadline=39.0).idempotent(call)
+    assert [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0] == clock.slept
+
+
+async def test_the_service_s_own_pause_is_kept() -> None:
+    clock = Clock()
+    call, _ = scripted(status(429, Retry_After="7"), "done")
+    await retries(clock).idempotent(call)
+    assert [7.0] == clock.slept
+
+
+async def test_a_pause_may_be_given_as_a_date() -> None:
+    clock = Clock()
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+    call, _ = scripted(status(429, Retry_After=date), "done")
+    await retries(clock).idempotent(call)
+    assert 3.0 < clock.slept[0] <= 5.0
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "-1", "nan", "inf", ""])
+async def test_a_pause_that_makes_no_sense_is_ignored(nonsense: str) -> None:
+    clock = Clock()
+    call, _ = scripted(status(429, Retry_After=nonsense), "done")
+    await retries(clock).idempotent(call)
+    assert [0.25] == clock.slept
+
+
+async def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
+    clock = Clock()
+    call, runs = scripted(status(429, Retry_After="3600"))
+    with pytest.raises(HttpResponseError):
+        await retries(clock).idempotent(call)
+    assert ([], 1) == (clock.slept, len(runs))
+
+
+@pytest.mark.parametrize("error", [status(429), not_connected(), ServiceRequestTimeoutError("t")], ids=repr)
+async def test_a_single_shot_is_repeated_where_it_certainly_had_no_effect(error: Exception) -> None:
+    call, runs = scripted(error, "done")
+    assert "done" == await retries(Clock()).once(call)
+    assert 2 == len(runs)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        status(408),
+        status(500),
+        status(503),
+        DecodeError(message="garbage"),
+        TimeoutError(),
+        connection_lost(),
+    ],
+    ids=repr,
+)
+async def test_a_single_shot_whose_outcome_is_unknown_is_not_repeated(error: Exception) -> None:
+    call, runs = scripted(error)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await retries(Clock()).once(call)
+    assert (error, 1) == (caught.value.cause, len(runs))
+
+
+async def test_a_single_shot_that_is_throttled_to_the_end_is_no_unknown_outcome() -> None:
+    call, _ = scripted(status(429))
+    with pytest.raises(HttpResponseError):
+        await retries(Clock()).once(call)
+
+
+async def test_an_attempt_that_takes_too_long_is_cut_off() -> None:
+    cancelled = asyncio.Event()
+
+    async def hangs() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(TimeoutError):
+        await retries(Clock(), deadline=0.0, attempt_timeout=0.01).idempotent(hangs)
+    assert cancelled.is_set()
+
+
+async def test_several_calls_share_a_deadline() -> None:
+    clock = Clock()
+    shared = retries(clock)
+    until = shared.until()
+    clock.now += 9.9
+    call, runs = scripted(status(503))
+    with pytest.raises(HttpResponseError):
+        await shared.idempotent(call, until=until)
+    assert (1, False) == (len(runs), shared.expired(until))
+
+
+async def test_a_bug_in_the_call_is_not_repeated() -> None:
+    call, runs = scripted(KeyError("bug"))
+    with pytest.raises(KeyError):
+        await retries(Clock()).idempotent(call)
+    assert 1 == len(runs)
