@@ -25,7 +25,7 @@ from acs_emulator.demultiplexer import Demultiplexer
 
 _KEEP_ALIVE = 120
 """Seconds an idle connection is kept: longer than the clients' pools keep theirs, so that none meets a closed one."""
-_GRACE = 5.0
+GRACE = 5.0
 """Seconds requests have to finish when the server stops."""
 _FAREWELL = 0.25
 """Seconds connections have to close when nothing is under way on them any more."""
@@ -39,8 +39,9 @@ class ListenError(OSError):
 class Server:
     """*app* on up to two listeners. `start` opens them, `stop` leaves no socket and no task behind."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(self, app: ASGIApp, *, grace: float = GRACE) -> None:
+        """Prepare; nothing is opened yet. Requests get *grace* seconds to finish at the end."""
+        self._grace = grace
         self._config = uvicorn.Config(
             app,
             http="httptools",
@@ -64,7 +65,7 @@ class Server:
         self._listeners.append(Demultiplexer(sock, self._make_protocol, tls=tls, plain=plain))
 
     async def stop(self) -> None:
-        """Accept no more, let requests finish for `_GRACE` seconds, close every connection."""
+        """Accept no more, let requests finish for the seconds of grace, close every connection."""
         for listener in self._listeners:
             listener.close()
             await listener.wait_closed()
@@ -91,7 +92,7 @@ class Server:
     async def _until_idle(self) -> None:
         if not self._state.tasks:
             return
-        _, unfinished = await asyncio.wait(list(self._state.tasks), timeout=_GRACE)
+        _, unfinished = await asyncio.wait(list(self._state.tasks), timeout=self._grace)
         for task in unfinished:
             task.cancel()
         if unfinished:
