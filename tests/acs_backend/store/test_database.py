@@ -1,0 +1,197 @@
+"""Transactions of several tasks and several processes, and what a store must be to be opened."""
+
+import asyncio
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from acs_backend.store import schema
+from acs_backend.store.database import Database
+from twilio_compat.errors import ConfigurationError
+
+COUNT = schema.versions.c.version
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
+
+
+async def add_one(database: Database) -> None:
+    """Read, give way to others, and write back what was read plus one."""
+    async with database.write() as connection:
+        count = await connection.scalar(text("SELECT created_at FROM identities WHERE identity = 'counter'"))
+        await asyncio.sleep(0)
+        changed = update(schema.identities).where(schema.identities.c.identity == "counter")
+        await connection.execute(changed.values(created_at=count + 1))
+
+
+async def make_counter(database: Database) -> None:
+    async with database.write() as connection:
+        row = {"identity": "counter", "acs_id": "8:acs:c", "sid": "US", "created_at": 0}
+        await connection.execute(insert(schema.identities).values(row))
+
+
+async def count(database: Database) -> int | None:
+    async with database.read() as connection:
+        return await connection.scalar(select(schema.identities.c.created_at))
+
+
+async def test_concurrent_writers_lose_no_update(url: str) -> None:
+    database = Database(url)
+    await make_counter(database)
+    await asyncio.gather(*(add_one(database) for _ in range(20)))
+    assert 20 == await count(database)
+    await database.close()
+
+
+async def test_a_block_that_raises_leaves_no_trace(url: str) -> None:
+    database = Database(url)
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(insert(schema.versions), [{"version": 7}, {"version": schema.VERSION}])
+    async with database.read() as connection:
+        assert [schema.VERSION] == list(await connection.scalars(select(COUNT)))
+    await database.close()
+
+
+async def test_a_block_that_is_cancelled_leaves_no_trace_and_no_lock(url: str) -> None:
+    database = Database(url)
+    await make_counter(database)
+    inside = asyncio.Event()
+
+    async def write_and_wait() -> None:
+        async with database.write() as connection:
+            await connection.execute(update(schema.identities).values(created_at=5))
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write_and_wait())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await add_one(database)
+    assert 1 == await count(database)
+    await database.close()
+
+
+async def test_foreign_keys_are_enforced(url: str) -> None:
+    database = Database(url)
+    row = {"sid": "ME", "blob_name": "b", "content_type": "x", "size": 0, "author": "a", "created_at": 0}
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        async with database.write() as connection:
+            await connection.execute(insert(schema.media).values(row | {"thread_id": "nowhere"}))
+    await database.close()
+
+
+async def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    await make_counter(database)
+    async with database.write() as connection:
+        await connection.execute(update(schema.identities).values(created_at=5))
+        assert 0 == await count(database)
+    assert 5 == await count(database)
+    await database.close()
+
+
+def work_in_a_process(url: str, writes: int) -> None:
+    async def work() -> None:
+        database = Database(url)
+        async with database.write() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO identities (identity, acs_id, sid, attributes, native, created_at) "
+                    "VALUES ('counter', '8:acs:c', 'US', '{}', 0, 0) ON CONFLICT DO NOTHING"
+                )
+            )
+        for _ in range(writes):
+            await add_one(database)
+        await database.close()
+
+    asyncio.run(work())
+
+
+async def test_processes_that_open_a_new_store_at_once_lose_no_update(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=work_in_a_process, args=(url, 50)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        await asyncio.to_thread(worker.join)
+    assert [0, 0, 0, 0] == [worker.exitcode for worker in workers]
+    database = Database(url)
+    assert 200 == await count(database)
+    await database.close()
+
+
+async def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    first = Database(url)
+    await make_counter(first)
+    await first.close()
+    again = Database(url)
+    assert 0 == await count(again)
+    await again.close()
+
+
+async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    database = Database(f"sqlite:///{path}")
+    async with database.write() as connection:
+        await connection.execute(update(schema.versions).values(version=schema.VERSION + 1))
+    await database.close()
+    newer = Database(f"sqlite:///{path}")
+    with pytest.raises(ConfigurationError, match="newer version"):
+        async with newer.read():
+            pass
+    await newer.close()
+
+
+async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("This is not a database, but somebody's notes.\n" * 100)
+    database = Database(f"sqlite:///{path}")
+    with pytest.raises(
+        ConfigurationError, match="TWILIO_COMPAT_DATABASE_URL cannot be used: file is not a database"
+    ):
+        async with database.read():
+            pass
+    await database.close()
+    assert path.read_text().startswith("This is not a database")
+
+
+async def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'missing' / 'store.db'}")
+    with pytest.raises(ConfigurationError, match="unable to open database file"):
+        async with database.write():
+            pass
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["", "store.db", "mysql://u:p@h/d", "nothing://x", "sqlite+pysqlite:///x"])
+def test_a_url_that_cannot_be_used_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="TWILIO_COMPAT_DATABASE_URL"):
+        Database(url)
+
+
+async def test_a_foreign_lock_is_waited_for_without_blocking_the_loop(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    database = Database(f"sqlite:///{path}")
+    await make_counter(database)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(add_one(database))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not writing.done()
+    other.execute("COMMIT")
+    other.close()
+    await writing
+    assert 1 == await count(database)
+    await database.close()
