@@ -74,7 +74,13 @@ def main() -> None:
     show_default=True,
     help="Shape of error bodies: as specified, or as observed on the live service.",
 )
-@click.option("--rate-limits", type=click.Choice(["off", "on"]), default="off", show_default=True)
+@click.option(
+    "--rate-limits",
+    type=click.Choice(["off", "on"]),
+    default="off",
+    show_default=True,
+    help="Whether the documented request rates are enforced.",
+)
 @click.option(
     "--retry-after/--no-retry-after",
     default=True,
