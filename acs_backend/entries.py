@@ -63,6 +63,10 @@ class Entry:
         """Whether a user wrote it."""
         return self.kind is Kind.MESSAGE
 
+    def adds(self, acs_id: str) -> bool:
+        """Whether it says that this user became a member."""
+        return self.kind is Kind.ADDED and acs_id in self.members
+
 
 def read(message: ChatMessage) -> Entry:
     """Reduce one listed message. `InvalidResponseError` where its numbers are none."""

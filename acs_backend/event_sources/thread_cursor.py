@@ -7,7 +7,8 @@ message was last received. Three things about that time make the rest necessary:
   time moved stays *warm*: it is read again on every tick until two seconds have passed on the local clock.
 * At the start nothing has been read. If the last message is older than a few seconds, whatever changed after that
   second is news, and no request is needed to know it. If it is younger, the thread is read once to see exactly
-  where it stands. The reference is the service's own clock, as its answers carry it.
+  where it stands. In a thread that never had a message, every message is news. The reference is the service's own
+  clock, as its answers carry it.
 * It may or may not move on an edit or a deletion; the service does not say. A sweep looks after that.
 
 A cursor remembers two numbers: the sequence id up to which the thread was read, and the version (a time) of the
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from acs_backend.entries import Entry
+from acs_backend.times import to_milliseconds
 
 WARM = 2.0
 """Seconds for which a thread is read again after its time moved."""
@@ -93,10 +95,12 @@ class ThreadCursor:
 
 def start(glance: ThreadGlance, server_time: datetime | None) -> ThreadCursor | None:
     """Return the cursor a subscription starts with, or None where only an exact look can tell."""
-    if glance.received is None or server_time is None:
+    if server_time is None:
         return None
-    now = _milliseconds(server_time)
-    end_of_second = _milliseconds(glance.received.replace(microsecond=0)) + 999
+    now = to_milliseconds(server_time)
+    if glance.received is None:
+        return ThreadCursor(glance, version=now - MARGIN_MS)
+    end_of_second = to_milliseconds(glance.received.replace(microsecond=0)) + 999
     if now - end_of_second < MARGIN_MS:
         return None
     return ThreadCursor(glance, version=max(end_of_second, now - MARGIN_MS))
@@ -107,7 +111,3 @@ def exact(glance: ThreadGlance, top: Entry | None, now: float) -> ThreadCursor:
     if top is None:
         return ThreadCursor(glance, version=0, sequence=0)
     return ThreadCursor(glance, version=top.version, sequence=top.sequence, warm_until=now + WARM)
-
-
-def _milliseconds(time: datetime) -> int:
-    return int(time.timestamp() * 1000)

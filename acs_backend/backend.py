@@ -1,0 +1,207 @@
+"""The port over Azure Communication Services, composed of the rooms of this package.
+
+Everything that keeps state (connections, tokens, the store, the ledger's door) exists once. The parts that only
+combine it exist twice: for callers, whose requests are repeated until the deadline, and for the event source, whose
+ticks fail at once, since the next tick is the repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from acs_backend.clients import AcsClients
+from acs_backend.connection_string import check_endpoint, parse_connection_string
+from acs_backend.conversations import Conversations
+from acs_backend.event_sources.hub import Hub
+from acs_backend.event_sources.polling import Polling
+from acs_backend.event_sources.teller import Teller
+from acs_backend.identities import Identities
+from acs_backend.ledger import Ledger
+from acs_backend.listings import Listings
+from acs_backend.media import Media
+from acs_backend.messages import Messages
+from acs_backend.participants import Participants
+from acs_backend.recorder import Recorder
+from acs_backend.retries import Retries
+from acs_backend.store.database import Database
+from acs_backend.users import Users
+from acs_backend.writer_lease import WriterLease
+from twilio_compat.events import Event
+from twilio_compat.records import Actor, IssuedIdentity
+from twilio_compat.settings import Settings
+
+T = TypeVar("T")
+
+MEMORY = "sqlite://"
+"""The store of direct mode: what it holds is of no use to the next process."""
+
+
+class OneAttempt(Retries):
+    """Runs each call once; for whoever comes back by themselves."""
+
+    async def idempotent(self, call: Callable[[], Awaitable[T]], *, until: float | None = None) -> T:
+        """Run *call* within the time for one attempt."""
+        async with asyncio.timeout(self._attempt_timeout):
+            return await call()
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What exists once in a backend."""
+
+    settings: Settings
+    database: Database
+    clients: AcsClients
+    identities: Identities
+    media: Media
+    lease: WriterLease
+    recorder: Recorder
+    hub: Hub
+    now: Callable[[], datetime]
+
+
+class _Parts:
+    """The parts that combine the core, all repeating their requests in the same way."""
+
+    def __init__(self, core: _Core, retries: Retries) -> None:
+        self.listings = Listings(core.clients, retries)
+        self.ledger = Ledger(core.database, self.listings)
+        self.conversations = Conversations(
+            core.database, core.clients, core.identities, retries, core.recorder, core.hub, clock=core.now
+        )
+        self.participants = Participants(
+            core.database,
+            core.clients,
+            core.identities,
+            retries,
+            self.conversations,
+            core.hub,
+            clock=core.now,
+        )
+        self.messages = Messages(
+            core.database,
+            core.clients,
+            core.identities,
+            retries,
+            self.conversations,
+            self.participants,
+            core.media,
+            self.ledger,
+            self.listings,
+            core.recorder,
+            core.hub,
+            metadata_budget=core.settings.metadata_budget,
+            deadline=core.settings.deadline,
+        )
+
+
+class AcsBackend:
+    """The port `twilio_compat.backend.Backend`. Belongs to the event loop in which it is first used.
+
+    *now* tells the time of day, *clock* is monotonic in seconds, and *sleep* waits; tests bring their own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Coroutine[None, None, None]] = asyncio.sleep,
+    ) -> None:
+        """Prepare; nothing is opened yet. `ConfigurationError` where a setting is missing or unusable."""
+        deadline, attempt_timeout = settings.deadline, settings.request_timeout
+        retries = Retries(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
+        once = OneAttempt(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
+        self._core = core = _core(settings, retries, now, clock)
+        self._parts = parts = _Parts(core, retries)
+        self._users = Users(core.database, core.identities)
+        polled = _Parts(core, once)
+        self._polling = Polling(
+            identities=core.identities,
+            clients=core.clients,
+            conversations=polled.conversations,
+            ledger=polled.ledger,
+            listings=polled.listings,
+            teller=Teller(polled.conversations, polled.participants, polled.messages, polled.ledger),
+            hub=core.hub,
+            interval=settings.poll_interval,
+            sweep_interval=settings.sweep_interval,
+            clock=clock,
+            sleep=sleep,
+        )
+        self.conversations: Conversations = parts.conversations
+        """Conversations."""
+        self.participants: Participants = parts.participants
+        """Participants."""
+        self.messages: Messages = parts.messages
+        """Messages."""
+        self.users: Users = self._users
+        """Users."""
+        self.media: Media = core.media
+        """Media."""
+        self.identities: Identities = core.identities
+        """Who is who at ACS."""
+
+    async def sign_in(self, token: str) -> Actor:
+        """Verify *token* and return whom it stands for. `TokenError` where it is refused."""
+        return await self.identities.sign_in(token)
+
+    async def issue_identity(self, identity: str, *, with_token: bool = False) -> IssuedIdentity:
+        """Tell the ACS user of *identity*, made when new, and issue a token for it if asked."""
+        return await self.identities.issue(identity, with_token=with_token)
+
+    def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """Open the actor's event stream."""
+        return self._polling.subscribe(actor)
+
+    async def close(self) -> None:
+        """Release connections and files. Safe to call twice."""
+        await self._core.lease.release()
+        await self._core.media.close()
+        await self._core.clients.close()
+        await self._core.database.close()
+
+
+def open_backend(settings: Settings) -> AcsBackend:
+    """Return a backend on the ACS resource and the store that *settings* name."""
+    return AcsBackend(settings)
+
+
+def _core(
+    settings: Settings, retries: Retries, now: Callable[[], datetime], clock: Callable[[], float]
+) -> _Core:
+    endpoint, access_key = _resource(settings)
+    database = Database(settings.database_url if access_key else MEMORY)
+    clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout)
+    identities = Identities(settings, clients, database, retries, clock=now)
+    lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp())
+    ledger = Ledger(database, Listings(clients, retries))
+    return _Core(
+        settings=settings,
+        database=database,
+        clients=clients,
+        identities=identities,
+        media=Media(settings, database, clients.transport, clock=now),
+        lease=lease,
+        recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock),
+        hub=Hub(),
+        now=now,
+    )
+
+
+def _resource(settings: Settings) -> tuple[str, str | None]:
+    """Return the endpoint, and the access key unless only direct mode is possible."""
+    if settings.connection_string:
+        parsed = parse_connection_string(settings.connection_string)
+        return parsed.endpoint, parsed.access_key
+    purpose = "to reach ACS (or COMMUNICATION_SERVICES_ENDPOINT, for clients that bring an ACS user token)"
+    if not settings.endpoint:
+        settings.need("connection_string", purpose)
+    return check_endpoint(settings.endpoint or "", "COMMUNICATION_SERVICES_ENDPOINT"), None

@@ -1,0 +1,366 @@
+"""Conversations: ACS threads, and what ACS has no place for.
+
+The steward makes each thread, because a conversation's creator is not a participant at Twilio while the maker of a
+thread is a member at ACS. The creator may act on a conversation before joining it; the steward then acts instead.
+Everybody else may do what ACS lets a member do, so it is ACS that decides: a call is made as the actor, and only
+its refusal leads any further.
+
+A thread that another ACS client made appears as soon as one of its members looks: it is *adopted*, which gives it a
+row in the store, with the topic as its friendly name and the ACS id of its maker as its creator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from azure.communication.chat import ChatThreadProperties
+from azure.core.exceptions import HttpResponseError
+
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.errors import Subject, translated
+from acs_backend.event_sources.hub import Hub
+from acs_backend.event_sources.thread_cursor import ThreadGlance
+from acs_backend.identities import Identities
+from acs_backend.listings import items
+from acs_backend.recorder import Recorder
+from acs_backend.retries import Retries
+from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
+from acs_backend.store import conversations as table
+from acs_backend.store import messages as ledger
+from acs_backend.store.conversations import Conversation
+from acs_backend.store.database import Database
+from acs_backend.store.messages import LedgerRow
+from acs_backend.times import to_milliseconds, to_time
+from twilio_compat.errors import ConflictError, LimitError, NotFoundError, TwilsockUpstreamError
+from twilio_compat.records import (
+    Actor,
+    ConversationDraft,
+    ConversationRecord,
+    ConversationState,
+    JSONValue,
+    LastMessage,
+)
+
+T = TypeVar("T")
+
+PLACEHOLDER_TOPIC = "Conversation"
+"""Topic of a thread whose conversation has neither a friendly nor a unique name; ACS refuses an empty one."""
+NAME_LIMIT = 256
+"""Characters that Twilio takes as a friendly or unique name."""
+ATTRIBUTES_LIMIT = 16 * 1024
+"""UTF-8 bytes of JSON that Twilio takes as the attributes of a conversation."""
+ADOPTIONS_AT_ONCE = 8
+THREADS_PER_PAGE = 100
+KNOWN_THREADS = 10_000
+
+
+class Conversations:
+    """The port's conversations, and what the other parts need of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        clients: AcsClients,
+        identities: Identities,
+        retries: Retries,
+        recorder: Recorder,
+        hub: Hub,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep rows in *database*, and threads at ACS through *clients*; *clock* tells the time for dates."""
+        self._database = database
+        self._clients = clients
+        self._identities = identities
+        self._retries = retries
+        self._recorder = recorder
+        self._hub = hub
+        self._clock = clock
+        self._threads: dict[str, str] = {}
+
+    # The port
+
+    async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
+        """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`."""
+        _check(draft)
+        await self._identities.acting(actor)
+        if draft.unique_name:
+            await self._check_free(draft.unique_name)
+        epoch = await self._recorder.epoch()
+        row = await self._new_thread(actor, draft)
+        async with self._database.write() as connection:
+            added = await table.add(connection, row)
+        if not added:
+            await self.as_steward(lambda steward: self._delete_thread(steward, row.thread_id))
+            raise _name_taken()
+        self._recorder.settle(row.thread_id, epoch)
+        self._remember(row)
+        return record(row, joined=False)
+
+    async def get(self, actor: Actor, sid: str) -> ConversationRecord:
+        """Fetch one. `NotFoundError` 50350, `ForbiddenError` 50430."""
+        return await self._fetch(actor, await self.find(actor, sid))
+
+    async def get_by_unique_name(self, actor: Actor, unique_name: str) -> ConversationRecord:
+        """Fetch one by its unique name; errors as `get`."""
+        async with self._database.read() as connection:
+            row = await table.by_unique_name(connection, unique_name)
+        return await self._fetch(actor, _existing(row))
+
+    async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
+        """Return those the actor is a member of, in ascending order of sid."""
+        user = await self._identities.acting(actor)
+        return await self.records(user, await self.glances(user))
+
+    async def delete(self, actor: Actor, sid: str) -> None:
+        """Delete it for everyone; errors as `get`."""
+        row = await self.find(actor, sid)
+        await self.as_member_or_creator(actor, row, lambda user: self._delete_thread(user, row.thread_id))
+        async with self._database.write() as connection:
+            await table.mark_deleted(connection, row.thread_id, self._now())
+        self._threads.pop(sid, None)
+        self._hub.nudge(row.thread_id)
+
+    # For the other parts
+
+    async def find(self, actor: Actor, sid: str) -> Conversation:
+        """Return the row of a conversation, adopting its thread if it is one of the actor's. `NotFoundError` 50350."""
+        async with self._database.read() as connection:
+            row = await table.by_sid(connection, sid)
+        if row is None and is_sid(sid, CONVERSATION):
+            user = await self._identities.acting(actor)
+            mine = [each for each in await self.glances(user) if conversation_sid(each) == sid]
+            row = (await self._rows(user, mine)).get(mine[0]) if mine else None
+        self._remember(_existing(row))
+        return _existing(row)
+
+    async def thread_id(self, actor: Actor, sid: str) -> str:
+        """Return the thread of a conversation; it never changes, so it is looked up once. Errors as `find`."""
+        known = self._threads.get(sid)
+        return known if known is not None else (await self.find(actor, sid)).thread_id
+
+    async def as_member_or_creator(
+        self, actor: Actor, row: Conversation, call: Callable[[AcsUser], Awaitable[T]]
+    ) -> T:
+        """Run *call* as the actor; if ACS refuses and the actor made the conversation, as the steward.
+
+        Raises the port's errors: `ForbiddenError` 50430, `NotFoundError` 50350.
+        """
+        user = await self._identities.acting(actor)
+        with translated(Subject.CONVERSATION):
+            try:
+                return await self._retries.idempotent(lambda: call(user))
+            except HttpResponseError as error:
+                if error.status_code not in (403, 404) or not self._made_by(actor, row):
+                    raise
+        return await self.as_steward(call)
+
+    async def as_steward(self, call: Callable[[AcsUser], Awaitable[T]]) -> T:
+        """Run *call* on a thread as the steward. `NotFoundError` 50350 where the thread is gone."""
+        steward = await self._identities.steward()
+        try:
+            with translated(Subject.CONVERSATION):
+                return await self._retries.idempotent(lambda: call(steward))
+        except TwilsockUpstreamError as error:
+            if error.status in (403, 404):
+                raise _not_found() from error
+            raise
+
+    async def glances(self, user: AcsUser) -> dict[str, ThreadGlance]:
+        """Return what ACS lists of the user's threads, by thread id."""
+        with translated(Subject.CONVERSATION):
+            listed = self._clients.chat(user).list_chat_threads(results_per_page=THREADS_PER_PAGE)
+            threads = await items(listed, self._retries)
+        return {
+            each.id: ThreadGlance(each.topic, each.last_message_received_on)
+            for each in threads
+            if each.deleted_on is None
+        }
+
+    async def records(
+        self, user: AcsUser, glances: Mapping[str, ThreadGlance]
+    ) -> Sequence[ConversationRecord]:
+        """Return the conversations of threads the user is a member of, in ascending order of sid."""
+        rows = await self._rows(user, list(glances))
+        for thread_id, row in rows.items():
+            rows[thread_id] = await self._with_topic(row, glances[thread_id].topic)
+        async with self._database.read() as connection:
+            newest = await ledger.newest(connection, list(rows))
+        found = [record(row, joined=True, newest=newest.get(thread_id)) for thread_id, row in rows.items()]
+        return sorted(found, key=lambda each: each.sid)
+
+    async def row(self, thread_id: str) -> Conversation | None:
+        """Return the row of a thread, deleted or not."""
+        async with self._database.read() as connection:
+            return await table.by_thread(connection, thread_id)
+
+    async def was_deleted(self, user: AcsUser, thread_id: str) -> bool:
+        """Say whether a thread that the user does not see any more is gone for everyone."""
+        row = await self.row(thread_id)
+        if row is not None and row.deleted_at is not None:
+            return True
+        try:
+            await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+        except HttpResponseError as error:
+            if error.status_code not in (403, 404):
+                with translated(Subject.CONVERSATION):
+                    raise
+            return error.status_code == 404
+        return False
+
+    # Making and reading
+
+    async def _new_thread(self, actor: Actor, draft: ConversationDraft) -> Conversation:
+        steward = await self._identities.steward()
+        topic = draft.friendly_name or draft.unique_name or PLACEHOLDER_TOPIC
+        token = str(uuid.uuid4())
+        chat = self._clients.chat(steward)
+        with translated(Subject.CONVERSATION):
+            created = await self._retries.idempotent(
+                lambda: chat.create_chat_thread(topic, idempotency_token=token)
+            )
+        thread: ChatThreadProperties = created.chat_thread
+        now = self._now()
+        return Conversation(
+            sid=conversation_sid(thread.id),
+            thread_id=thread.id,
+            unique_name=draft.unique_name or None,
+            friendly_name=draft.friendly_name or None,
+            topic=topic,
+            attributes=draft.attributes,
+            created_by=actor.identity,
+            created_at=now,
+            updated_at=now,
+            state="active",
+            state_updated_at=now,
+            native=False,
+            deleted_at=None,
+        )
+
+    async def _delete_thread(self, user: AcsUser, thread_id: str) -> None:
+        await self._clients.chat(user).delete_chat_thread(thread_id)
+
+    async def _check_free(self, unique_name: str) -> None:
+        async with self._database.read() as connection:
+            if await table.by_unique_name(connection, unique_name) is not None:
+                raise _name_taken()
+
+    async def _fetch(self, actor: Actor, row: Conversation) -> ConversationRecord:
+        async def look(user: AcsUser) -> tuple[str, str]:
+            thread = await self._clients.thread(user, row.thread_id).get_properties()
+            return user.id, thread.topic or row.topic
+
+        acted_as, topic = await self.as_member_or_creator(actor, row, look)
+        joined = acted_as == (await self._identities.acting(actor)).id
+        async with self._database.read() as connection:
+            newest = await ledger.newest(connection, [row.thread_id])
+        return record(await self._with_topic(row, topic), joined=joined, newest=newest.get(row.thread_id))
+
+    async def _with_topic(self, row: Conversation, topic: str) -> Conversation:
+        """Return the row as it is once a topic was seen that another ACS client may have set."""
+        if topic == row.topic:
+            return row
+        async with self._database.write() as connection:
+            await table.set_topic(connection, row.thread_id, topic, self._now())
+            return _existing(await table.by_thread(connection, row.thread_id))
+
+    async def _rows(self, user: AcsUser, thread_ids: Sequence[str]) -> dict[str, Conversation]:
+        """Return the rows of the user's threads by thread id, adopting those that have none."""
+        async with self._database.read() as connection:
+            rows = await table.by_threads(connection, thread_ids)
+        strangers = [each for each in thread_ids if each not in rows]
+        for start in range(0, len(strangers), ADOPTIONS_AT_ONCE):
+            batch = strangers[start : start + ADOPTIONS_AT_ONCE]
+            adopted = await asyncio.gather(*(self._adopt(user, each) for each in batch))
+            rows |= {row.thread_id: row for row in adopted if row is not None}
+        return {thread_id: row for thread_id, row in rows.items() if row.deleted_at is None}
+
+    async def _adopt(self, user: AcsUser, thread_id: str) -> Conversation | None:
+        """Make a row for a thread; None if the user lost it meanwhile."""
+        try:
+            thread = await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+        except HttpResponseError as error:
+            if error.status_code in (403, 404):
+                return None
+            with translated(Subject.CONVERSATION):
+                raise
+        maker = thread.created_by.raw_id
+        names = await self._identities.names([maker])
+        row = table.adopted(
+            thread_id,
+            topic=thread.topic or PLACEHOLDER_TOPIC,
+            created_by=names.get(maker, ""),
+            created_at=to_milliseconds(thread.created_on),
+        )
+        async with self._database.write() as connection:
+            await table.add(connection, row)
+            return await table.by_thread(connection, thread_id)
+
+    def _made_by(self, actor: Actor, row: Conversation) -> bool:
+        return row.created_by == actor.identity and not self._identities.direct
+
+    def _remember(self, row: Conversation) -> None:
+        if len(self._threads) >= KNOWN_THREADS:
+            self._threads.clear()
+        self._threads[row.sid] = row.thread_id
+
+    def _now(self) -> int:
+        return to_milliseconds(self._clock())
+
+
+def record(row: Conversation, *, joined: bool, newest: LedgerRow | None = None) -> ConversationRecord:
+    """Return a row as the port tells it; *newest* is its last message."""
+    last = None
+    if newest is not None and newest.index is not None:
+        last = LastMessage(index=newest.index, date_created=to_time(newest.message_id))
+    return ConversationRecord(
+        sid=row.sid,
+        friendly_name=row.friendly_name,
+        unique_name=row.unique_name,
+        attributes=row.attributes,
+        created_by=row.created_by,
+        date_created=to_time(row.created_at),
+        date_updated=to_time(row.updated_at),
+        state=ConversationState(current=row.state, date_updated=to_time(row.state_updated_at)),
+        last_message=last,
+        joined=joined,
+    )
+
+
+def check_attributes(attributes: JSONValue, limit: int) -> None:
+    """Refuse what is not JSON (`TwilsockUpstreamError` 50304) or longer than *limit* bytes (`LimitError` 50303)."""
+    try:
+        size = len(json.dumps(attributes, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TwilsockUpstreamError(f"Attributes not valid JSON: {error}", code=50304) from error
+    if size > limit:
+        raise LimitError(f"Attributes too long: {size} bytes of JSON, and Twilio takes {limit}", code=50303)
+
+
+def _check(draft: ConversationDraft) -> None:
+    if len(draft.friendly_name or "") > NAME_LIMIT:
+        raise LimitError(f"Friendly name is too long: Twilio takes {NAME_LIMIT} characters", code=50003)
+    if len(draft.unique_name or "") > NAME_LIMIT:
+        raise LimitError(f"Unique name is too long: Twilio takes {NAME_LIMIT} characters", code=50004)
+    if is_sid(draft.unique_name or "", CONVERSATION):
+        raise TwilsockUpstreamError("Unique name must not have the form of a conversation sid", code=50390)
+    check_attributes(draft.attributes, ATTRIBUTES_LIMIT)
+
+
+def _existing(row: Conversation | None) -> Conversation:
+    if row is None or row.deleted_at is not None:
+        raise _not_found()
+    return row
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("Conversation not found", code=50350)
+
+
+def _name_taken() -> ConflictError:
+    return ConflictError("Conversation with provided unique name already exists", code=50353)

@@ -1,0 +1,303 @@
+"""Events by polling: works with nothing but REST.
+
+Each tick asks ACS once for the user's list of threads. A thread that appeared or vanished is a conversation joined
+or left; a topic that changed is an update; and where the time of the last message moved, the thread's messages are
+read down to where this subscriber stood (`thread_cursor` has the details). Everything else costs nothing.
+
+A subscription is a generator that its consumer pulls: nothing runs while nobody waits for an event, and there is no
+task to leave behind. Between two ticks it sleeps for the interval, unless a write in this process nudges it. It
+never rests for less than `SHORTEST_REST`, nor for less than a few times what the last tick took, so that many
+subscribers of a busy thread do not crowd out those who write to it.
+
+A cursor moves in the same breath as the events it stands for are put into the outbox. So a tick that fails half way
+loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
+when it is over. Only a refused token ends the stream.
+
+Edits and deletions may leave the time of the last message as it is. So now and then one of the threads that the
+consumer has been reading is read again whether it moved or not, each in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.conversations import Conversations
+from acs_backend.entries import Entry
+from acs_backend.errors import Subject, translated
+from acs_backend.event_sources.hub import Hub
+from acs_backend.event_sources.teller import Teller
+from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
+from acs_backend.identities import Identities
+from acs_backend.ledger import Ledger
+from acs_backend.listings import Listings
+from acs_backend.sids import conversation_sid
+from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from twilio_compat.events import (
+    ConversationJoined,
+    ConversationLeft,
+    ConversationUpdated,
+    Event,
+    SourceInterrupted,
+    SourceRefused,
+    SourceRestored,
+    Synchronized,
+)
+from twilio_compat.records import Actor
+
+T = TypeVar("T")
+
+SHORTEST_REST = 0.1
+"""Seconds between two ticks at least."""
+REST_PER_WORK = 4.0
+"""How many times longer than it worked a subscription rests at least, up to its interval."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Seconds to wait after a failure: doubled each time, up to the longest."""
+FIRST_PAGE = 20
+READS_AT_ONCE = 8
+THREADS_IN_USE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polling:
+    """What all subscriptions of a backend share. Times are in seconds; *clock* is monotonic."""
+
+    identities: Identities
+    clients: AcsClients
+    conversations: Conversations
+    ledger: Ledger
+    listings: Listings
+    teller: Teller
+    hub: Hub
+    interval: float
+    sweep_interval: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], Coroutine[None, None, None]]
+
+    @asynccontextmanager
+    async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[Event]]:
+        """Open the actor's event stream."""
+        user = await self.identities.acting(actor)
+        subscription = Subscription(self, actor, user)
+        self.hub.enter(subscription)
+        try:
+            async with aclosing(subscription.events()) as events:
+                yield events
+        finally:
+            self.hub.leave(subscription)
+
+
+class Subscription:
+    """One actor's view of all their threads."""
+
+    def __init__(self, source: Polling, actor: Actor, user: AcsUser) -> None:
+        """Start with nothing known."""
+        self._source = source
+        self._actor = actor
+        self._user = user
+        self._cursors: dict[str, ThreadCursor] = {}
+        self._outbox: list[Event] = []
+        self._in_use: OrderedDict[str, None] = OrderedDict()
+        self._nudged = asyncio.Event()
+        self._swept_at = source.clock()
+
+    # For the hub
+
+    @property
+    def acs_id(self) -> str:
+        """Whose it is."""
+        return self._user.id
+
+    def follows(self, thread_id: str) -> bool:
+        """Whether it follows the thread."""
+        return thread_id in self._cursors
+
+    def nudge(self) -> None:
+        """Look for news soon."""
+        self._nudged.set()
+
+    def use(self, thread_id: str) -> None:
+        """Count the thread among those in use."""
+        self._in_use[thread_id] = None
+        self._in_use.move_to_end(thread_id)
+        if len(self._in_use) > THREADS_IN_USE:
+            self._in_use.popitem(last=False)
+
+    # The stream
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Yield events until the token is refused."""
+        step, failures = self._synchronize, 0
+        while True:
+            self._nudged.clear()
+            began, failure = self._source.clock(), None
+            try:
+                await step()
+            except TwilioCompatError as error:
+                failure = error
+            for event in self._drain():
+                yield event
+            if isinstance(failure, TokenError):
+                yield SourceRefused(error=failure)
+                return
+            if failure is not None:
+                failures += 1
+                if failures == 1:
+                    yield SourceInterrupted(error=failure)
+                await self._source.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)))
+                continue
+            if failures:
+                failures = 0
+                yield SourceRestored()
+            step = self._tick
+            await self._rest(self._source.clock() - began)
+
+    def _drain(self) -> Sequence[Event]:
+        drained, self._outbox = self._outbox, []
+        return drained
+
+    async def _rest(self, worked: float) -> None:
+        interval = self._source.interval
+        shortest = min(interval, max(SHORTEST_REST, REST_PER_WORK * worked))
+        await self._source.sleep(shortest)
+        if interval > shortest and not self._nudged.is_set():
+            await _first(self._source.sleep(interval - shortest), self._nudged.wait())
+
+    # Steps
+
+    async def _synchronize(self) -> None:
+        self._user = await self._source.identities.acting(self._actor)
+        glances = await self._source.conversations.glances(self._user)
+        server_time, now = self._source.clients.server_time(), self._source.clock()
+        conversations = await self._source.conversations.records(self._user, glances)
+        cursors = {thread_id: start(glance, server_time) for thread_id, glance in glances.items()}
+        recent = [thread_id for thread_id, cursor in cursors.items() if cursor is None]
+        tops = await _all(recent, self._top)
+        exactly = {each: exact(glances[each], tops[each], now) for each in recent if each in tops}
+        self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
+        self._outbox.append(Synchronized(conversations=tuple(conversations)))
+
+    async def _tick(self) -> None:
+        self._user = await self._source.identities.acting(self._actor)
+        glances = await self._source.conversations.glances(self._user)
+        now = self._source.clock()
+        for thread_id in [each for each in self._cursors if each not in glances]:
+            await self._lose(thread_id)
+        moved = [
+            each
+            for each, glance in glances.items()
+            if (cursor := self._cursors.get(each)) is None or cursor.needs_reading(glance, now)
+        ]
+        await _all(moved, lambda thread_id: self._look(thread_id, glances[thread_id], now))
+        for thread_id, glance in glances.items():
+            await self._notice_topic(thread_id, glance, now)
+        await self._sweep(now)
+
+    async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
+        """Read one thread; one that cannot be read any more does not stop the others, the next tick misses it."""
+        try:
+            with translated(Subject.CONVERSATION):
+                cursor = self._cursors.get(thread_id)
+                if cursor is None:
+                    await self._gain(thread_id, glance, now)
+                else:
+                    await self._read(thread_id, cursor, glance, now)
+        except (ForbiddenError, NotFoundError):
+            return
+
+    async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, now: float) -> None:
+        listing = await self._list(thread_id, lambda entry: not cursor.behind(entry))
+        events = await self._source.teller.tell(self._user, thread_id, cursor, listing)
+        seen = ThreadGlance(cursor.glance.topic, glance.received)
+        self._tell(thread_id, cursor.read(listing).glanced(seen, now), events)
+
+    async def _gain(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
+        """Start to follow a thread that the user came into; what was written since is news."""
+        found = await self._source.conversations.records(self._user, {thread_id: glance})
+        if not found:
+            return
+        listing = await self._list(thread_id, lambda entry: entry.adds(self._user.id))
+        added = next((each for each in listing if each.adds(self._user.id)), None)
+        cursor = exact(glance, added or (listing[0] if listing else None), now)
+        events = await self._source.teller.tell(self._user, thread_id, cursor, listing)
+        self._tell(thread_id, cursor.read(listing), [ConversationJoined(conversation=found[0]), *events])
+
+    async def _lose(self, thread_id: str) -> None:
+        row = await self._source.conversations.row(thread_id)
+        deleted = await self._source.conversations.was_deleted(self._user, thread_id)
+        sid = row.sid if row is not None else conversation_sid(thread_id)
+        del self._cursors[thread_id]
+        self._in_use.pop(thread_id, None)
+        self._outbox.append(ConversationLeft(conversation_sid=sid, reason="deleted" if deleted else "left"))
+
+    async def _notice_topic(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
+        cursor = self._cursors.get(thread_id)
+        if cursor is None or cursor.glance.topic == glance.topic:
+            return
+        found = await self._source.conversations.records(self._user, {thread_id: glance})
+        seen = ThreadGlance(glance.topic, cursor.glance.received)
+        self._tell(
+            thread_id, cursor.glanced(seen, now), [ConversationUpdated(conversation=each) for each in found]
+        )
+
+    async def _sweep(self, now: float) -> None:
+        """Read one of the threads in use although its time did not move."""
+        if now - self._swept_at < self._source.sweep_interval or not self._in_use:
+            return
+        self._swept_at = now
+        thread_id = next(iter(self._in_use))
+        self._in_use.move_to_end(thread_id)
+        cursor = self._cursors.get(thread_id)
+        if cursor is not None:
+            await self._look(thread_id, cursor.glance, now)
+
+    def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:
+        """Move the cursor and tell what it passed: together, so that neither happens without the other."""
+        self._cursors[thread_id] = cursor
+        self._outbox += events
+        if events:
+            self.use(thread_id)
+
+    async def _list(self, thread_id: str, down_to: Callable[[Entry], bool]) -> Sequence[Entry]:
+        return await self._source.ledger.catch_up(self._user, thread_id, size=FIRST_PAGE, down_to=down_to)
+
+    async def _top(self, thread_id: str) -> Entry | None:
+        """Return the newest change of a thread; None if there is none, or the thread cannot be read."""
+        try:
+            with translated(Subject.CONVERSATION):
+                listing = await self._source.listings.read(
+                    self._user, thread_id, size=1, known=lambda entry: True
+                )
+        except (ForbiddenError, NotFoundError):
+            return None
+        return listing[0] if listing else None
+
+
+async def _all(thread_ids: Sequence[str], work: Callable[[str], Awaitable[T]]) -> Mapping[str, T]:
+    """Do the work for each thread, a few at once; what fails is raised once the others are done."""
+    results: dict[str, T] = {}
+    for begin in range(0, len(thread_ids), READS_AT_ONCE):
+        batch = thread_ids[begin : begin + READS_AT_ONCE]
+        outcomes = await asyncio.gather(*(work(each) for each in batch), return_exceptions=True)
+        for thread_id, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            results[thread_id] = outcome
+    return results
+
+
+async def _first(*waits: Coroutine[None, None, object]) -> None:
+    """Wait for the first of *waits* to end; the others are cancelled."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,412 @@
+"""Messages: sending each exactly once, and reading them by index.
+
+**Sending.** ACS has no way to say "this is the message I sent before". So each message carries its mutation id in
+its metadata. When a post ends without a clear answer, the sender lists the newest messages and looks for that id
+before it posts again. A copy that turns up even later is hidden by the ledger. When the deadline passes with the
+outcome still unknown, the error says so; a further call with the same mutation id looks before it posts.
+
+**Reading.** A page of the newest messages costs one request: a listing tells whether the actor is a member, brings
+the ledger up to date and has the contents. For older pages the ledger says which messages are wanted; their contents
+come from further listing, up to 200 at a time, or one by one where that is fewer requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+
+from azure.communication.chat import ChatMessage
+from azure.core.exceptions import ResourceNotFoundError
+
+from acs_backend import message_codec
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.conversations import Conversations
+from acs_backend.errors import Subject, translated
+from acs_backend.event_sources.hub import Hub
+from acs_backend.identities import Identities
+from acs_backend.ledger import Ledger
+from acs_backend.listings import LARGEST_PAGE, Listings
+from acs_backend.media import Media
+from acs_backend.message_codec import DecodedMessage, EncodedMessage
+from acs_backend.participants import Participants
+from acs_backend.recorder import Recorder, Sending
+from acs_backend.retries import OutcomeUnknown, Retries
+from acs_backend.sids import participant_sid
+from acs_backend.store import messages as table
+from acs_backend.store.database import Database
+from acs_backend.store.messages import LedgerRow
+from acs_backend.times import to_time
+from twilio_compat.errors import (
+    ForbiddenError,
+    NotFoundError,
+    ServiceTimeoutError,
+    TwilsockUpstreamError,
+)
+from twilio_compat.records import Actor, Direction, MessageChanges, MessageDraft, MessagePage, MessageRecord
+
+SLACK = 8
+"""Entries asked for beyond the size of a page: system messages and deleted ones take room in a listing."""
+FETCHES_AT_ONCE = 8
+LARGEST_INDEX = 2**31 - 1
+REMEMBERED_SENDS = 10_000
+
+
+class Messages:
+    """The port's messages, and what the event sources need of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        clients: AcsClients,
+        identities: Identities,
+        retries: Retries,
+        conversations: Conversations,
+        participants: Participants,
+        media: Media,
+        ledger: Ledger,
+        listings: Listings,
+        recorder: Recorder,
+        hub: Hub,
+        *,
+        metadata_budget: int,
+        deadline: float,
+    ) -> None:
+        """*metadata_budget* is in bytes, *deadline* in seconds for one send with all it takes."""
+        self._database = database
+        self._clients = clients
+        self._identities = identities
+        self._retries = retries
+        self._conversations = conversations
+        self._participants = participants
+        self._media = media
+        self._ledger = ledger
+        self._listings = listings
+        self._recorder = recorder
+        self._hub = hub
+        self._metadata_budget = metadata_budget
+        self._deadline = deadline
+        self._unclear: OrderedDict[str, None] = OrderedDict()
+        """Mutation ids of sends that may have had their effect without this process knowing."""
+
+    # The port
+
+    async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
+        """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown."""
+        user = await self._identities.acting(actor)
+        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        encoded = await self._encode(thread_id, draft)
+        row = await self._send(user, thread_id, draft.mutation_id, encoded)
+        if draft.media:
+            await self._media.attach(draft.media, thread_id, row.message_id)
+        self._hub.use(user.id, thread_id)
+        self._hub.nudge(thread_id)
+        sent = to_time(row.message_id)
+        return MessageRecord(
+            sid=row.sid,
+            conversation_sid=conversation_sid,
+            index=_visible(row),
+            author=actor.identity,
+            body=draft.body,
+            attributes=draft.attributes,
+            date_created=sent,
+            date_updated=sent,
+            subject=draft.subject,
+            media=draft.media,
+            participant_sid=participant_sid(thread_id, user.id),
+        )
+
+    async def page(
+        self, actor: Actor, conversation_sid: str, *, size: int, anchor: int | None, direction: Direction
+    ) -> MessagePage:
+        """Return a page, as Twilio's client pages. `ForbiddenError` 50430, `NotFoundError` 50350."""
+        user = await self._identities.acting(actor)
+        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        with translated(Subject.CONVERSATION):
+            listing = await self._ledger.catch_up(user, thread_id, size=size + SLACK)
+            found = {each.message_id: each.message for each in listing if each.message and not each.deleted}
+            while True:
+                rows, has_older, has_newer = await self._select(thread_id, size, anchor, direction)
+                gone = await self._fetch(user, thread_id, rows, found)
+                if not gone:
+                    break
+                await self._mark_deleted(thread_id, gone)
+        self._hub.use(user.id, thread_id)
+        items = await self.records(
+            conversation_sid, thread_id, [(row, found[row.message_id]) for row in rows]
+        )
+        return MessagePage(items=tuple(items), has_older=has_older, has_newer=has_newer)
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
+    ) -> MessageRecord:
+        """Edit one's own message. `NotFoundError` 50500, `ForbiddenError` 50107; errors of `message_codec.encode`."""
+        user = await self._identities.acting(actor)
+        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        row = await self._find(user, thread_id, message_sid)
+        old = await self._current(user, thread_id, row)
+        if old.sender is None or old.sender.raw_id != user.id:
+            raise ForbiddenError("User unauthorized for command", code=50107)
+        encoded = await self._edited(thread_id, old, changes)
+        metadata = message_codec.metadata_patch(old.metadata or {}, encoded.metadata)
+        thread = self._clients.thread(user, thread_id)
+        with translated(Subject.MESSAGE):
+            await self._retries.idempotent(
+                lambda: thread.update_message(old.id, encoded.content, metadata=metadata)
+            )
+        new = await self._current(user, thread_id, row)
+        self._hub.nudge(thread_id)
+        return (await self.records(conversation_sid, thread_id, [(row, new)]))[0]
+
+    async def delete(self, actor: Actor, conversation_sid: str, message_sid: str) -> None:
+        """Delete one's own message; errors as `update`."""
+        user = await self._identities.acting(actor)
+        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        row = await self._find(user, thread_id, message_sid)
+        thread = self._clients.thread(user, thread_id)
+        with translated(Subject.MESSAGE):
+            await self._retries.idempotent(lambda: thread.delete_message(str(row.message_id)))
+        await self._mark_deleted(thread_id, [row.message_id])
+        self._hub.nudge(thread_id)
+
+    # For the event sources
+
+    async def records(
+        self, conversation_sid: str, thread_id: str, messages: Sequence[tuple[LedgerRow, ChatMessage]]
+    ) -> Sequence[MessageRecord]:
+        """Return messages as the port tells them, in the order given."""
+        if not messages:
+            return []
+        senders = {message.sender.raw_id for _, message in messages if message.sender is not None}
+        names = await self._identities.names(senders)
+        sids = await self._participants.sids(thread_id)
+        decoded = await self._decode(thread_id, [message for _, message in messages])
+        records = []
+        for (row, message), each in zip(messages, decoded, strict=True):
+            sender = message.sender.raw_id if message.sender is not None else ""
+            author = names.get(sender)
+            await self._media.adopt(each.media, each.links, author or "")
+            records.append(_record(conversation_sid, row, message, each, author, sids.get(sender)))
+        return records
+
+    # Sending
+
+    async def _encode(
+        self, thread_id: str, draft: MessageDraft, urls: Mapping[str, str] | None = None
+    ) -> EncodedMessage:
+        urls = dict(urls or {})
+        kept = [each for each in draft.media if each.sid not in urls]
+        if kept:
+            urls |= await self._media.attachment_urls(kept)
+        encoded = message_codec.encode(draft, urls, budget=self._metadata_budget)
+        if encoded.overflow_id is not None and encoded.overflow is not None:
+            async with self._database.write() as connection:
+                await table.add_overflow(connection, thread_id, encoded.overflow_id, encoded.overflow)
+        return encoded
+
+    async def _send(
+        self, user: AcsUser, thread_id: str, mutation_id: str, encoded: EncodedMessage
+    ) -> LedgerRow:
+        """Post the message and return its row; what goes wrong from the post on leaves the send unclear."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                with translated(Subject.CONVERSATION):
+                    sending = await self._post(user, thread_id, mutation_id, encoded)
+                    row = await self._recorder.index(sending)
+        except TwilsockUpstreamError:
+            raise
+        except TimeoutError as error:
+            self._note_unclear(mutation_id)
+            raise ServiceTimeoutError(
+                "No answer within the deadline; whether the message was sent is unknown"
+            ) from error
+        except BaseException:
+            self._note_unclear(mutation_id)
+            raise
+        self._unclear.pop(mutation_id, None)
+        return row
+
+    async def _post(
+        self, user: AcsUser, thread_id: str, mutation_id: str, encoded: EncodedMessage
+    ) -> Sending:
+        thread = self._clients.thread(user, thread_id)
+        until = self._retries.until()
+        async with self._recorder.sending(user, thread_id, mutation_id) as sending:
+            if mutation_id in self._unclear:
+                self._recorder.cast_doubt(sending)
+                sending.message_id = await self._look_for(user, thread_id, mutation_id)
+            attempt = 0
+            while sending.message_id is None:
+                try:
+                    sent = await self._retries.once(
+                        lambda: thread.send_message(encoded.content, metadata=encoded.metadata), until=until
+                    )
+                    sending.message_id = int(sent.id)
+                except OutcomeUnknown:
+                    self._recorder.cast_doubt(sending)
+                    if not await self._retries.pause(attempt, until):
+                        raise
+                    sending.message_id = await self._look_for(user, thread_id, mutation_id)
+                    attempt += 1
+        return sending
+
+    async def _look_for(self, user: AcsUser, thread_id: str, mutation_id: str) -> int | None:
+        """Return the id of the message that carries *mutation_id*, if there is one among the newest."""
+        listing = await self._ledger.catch_up(user, thread_id, size=SLACK)
+        seen = [each.message_id for each in listing if each.mutation_id == mutation_id]
+        if seen:
+            await self._ledger.absorb(thread_id, listing)
+        row = await self._ledger.sent(thread_id, mutation_id)
+        return row.message_id if row is not None else None
+
+    def _note_unclear(self, mutation_id: str) -> None:
+        self._unclear[mutation_id] = None
+        if len(self._unclear) > REMEMBERED_SENDS:
+            self._unclear.popitem(last=False)
+
+    # Reading
+
+    async def _select(
+        self, thread_id: str, size: int, anchor: int | None, direction: Direction
+    ) -> tuple[Sequence[LedgerRow], bool, bool]:
+        """Return the rows of a page in ascending order, whether older ones exist, and whether newer ones do."""
+        older = direction is Direction.BACKWARDS
+        start = min(anchor, LARGEST_INDEX - 1) if anchor is not None else None
+        async with self._database.read() as connection:
+            rows = await table.around(connection, thread_id, start=start, older=older, limit=size + 1)
+            beyond = 0
+            if start is not None:
+                behind = start + 1 if older else start - 1
+                beyond = len(
+                    await table.around(connection, thread_id, start=behind, older=not older, limit=1)
+                )
+        more, wanted = len(rows) > size, rows[:size]
+        if older:
+            return wanted[::-1], more, bool(beyond)
+        return wanted, bool(beyond), more
+
+    async def _fetch(
+        self, user: AcsUser, thread_id: str, rows: Sequence[LedgerRow], found: dict[int, ChatMessage]
+    ) -> Sequence[int]:
+        """Add the contents of *rows* to *found*; return the ids of those that are deleted or gone by now."""
+        missing = [row for row in rows if row.message_id not in found]
+        if missing:
+            standing = await self._ledger.standing(thread_id)
+            requests = (standing.next_index - _visible(missing[0])) // LARGEST_PAGE + 1
+            if requests < len(missing):
+                await self._fetch_listed(user, thread_id, {row.message_id for row in missing}, found)
+        left = [row.message_id for row in rows if row.message_id not in found]
+        for start in range(0, len(left), FETCHES_AT_ONCE):
+            batch = left[start : start + FETCHES_AT_ONCE]
+            for message in await asyncio.gather(*(self._fetch_one(user, thread_id, each) for each in batch)):
+                if message is not None:
+                    found[int(message.id)] = message
+        return [each for each in left if each not in found]
+
+    async def _fetch_listed(
+        self, user: AcsUser, thread_id: str, wanted: set[int], found: dict[int, ChatMessage]
+    ) -> None:
+        oldest = min(wanted)
+        listing = await self._listings.read(
+            user, thread_id, size=LARGEST_PAGE, known=lambda each: each.version <= oldest
+        )
+        found |= {each.message_id: each.message for each in listing if each.message and not each.deleted}
+
+    async def _fetch_one(self, user: AcsUser, thread_id: str, message_id: int) -> ChatMessage | None:
+        thread = self._clients.thread(user, thread_id)
+        try:
+            message = await self._retries.idempotent(lambda: thread.get_message(str(message_id)))
+        except ResourceNotFoundError:
+            return None
+        return message if message.deleted_on is None else None
+
+    async def _find(self, user: AcsUser, thread_id: str, sid: str) -> LedgerRow:
+        """Return the row of a message that is there."""
+        row = await self._row(thread_id, sid)
+        if row is None:
+            with translated(Subject.CONVERSATION):
+                await self._ledger.catch_up(user, thread_id, size=LARGEST_PAGE)
+            row = await self._row(thread_id, sid)
+        if row is None or row.index is None or row.deleted:
+            raise _not_found()
+        return row
+
+    async def _row(self, thread_id: str, sid: str) -> LedgerRow | None:
+        async with self._database.read() as connection:
+            return await table.by_sid(connection, thread_id, sid)
+
+    async def _current(self, user: AcsUser, thread_id: str, row: LedgerRow) -> ChatMessage:
+        with translated(Subject.CONVERSATION):
+            message = await self._fetch_one(user, thread_id, row.message_id)
+        if message is None:
+            raise _not_found()
+        return message
+
+    # Translating
+
+    async def _edited(self, thread_id: str, old: ChatMessage, changes: MessageChanges) -> EncodedMessage:
+        """Return what *old* becomes; what does not change stays, its media and its mutation id above all."""
+        (decoded,) = await self._decode(thread_id, [old])
+        draft = MessageDraft(
+            mutation_id=decoded.mutation_id or "",
+            body=decoded.body if changes.body is None else changes.body,
+            attributes=decoded.attributes if changes.attributes is None else changes.attributes,
+            subject=decoded.subject,
+            media=decoded.media,
+        )
+        return await self._encode(thread_id, draft, decoded.links)
+
+    async def _decode(self, thread_id: str, messages: Sequence[ChatMessage]) -> Sequence[DecodedMessage]:
+        referenced = {message_codec.overflow_id(each.metadata or {}) for each in messages} - {None}
+        overflows: Mapping[str, str] = {}
+        if referenced:
+            async with self._database.read() as connection:
+                overflows = await table.overflow_contents(
+                    connection, thread_id, [each for each in referenced if each]
+                )
+        return [_decoded(each, overflows) for each in messages]
+
+    async def _mark_deleted(self, thread_id: str, message_ids: Iterable[int]) -> None:
+        async with self._database.write() as connection:
+            await table.mark_deleted(connection, thread_id, message_ids)
+
+
+def _decoded(message: ChatMessage, overflows: Mapping[str, str]) -> DecodedMessage:
+    metadata = message.metadata or {}
+    content = (message.content.message if message.content else None) or ""
+    return message_codec.decode(content, metadata, overflows.get(message_codec.overflow_id(metadata) or ""))
+
+
+def _record(
+    conversation_sid: str,
+    row: LedgerRow,
+    message: ChatMessage,
+    decoded: DecodedMessage,
+    author: str | None,
+    participant: str | None,
+) -> MessageRecord:
+    return MessageRecord(
+        sid=row.sid,
+        conversation_sid=conversation_sid,
+        index=_visible(row),
+        author=author,
+        body=decoded.body,
+        attributes=decoded.attributes,
+        date_created=to_time(row.message_id),
+        date_updated=to_time(int(message.version)),
+        subject=decoded.subject,
+        media=decoded.media,
+        participant_sid=participant,
+        last_updated_by=author if message.edited_on is not None else None,
+    )
+
+
+def _visible(row: LedgerRow) -> int:
+    """Return the index of a message that has one, which every message does that a reader is shown."""
+    if row.index is None:
+        raise AssertionError(f"{row.sid} is a second copy, which nobody may see")
+    return row.index
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("Message not found", code=50500)

@@ -1,0 +1,254 @@
+"""Participants: the members of an ACS thread, but for the steward.
+
+Who is a member, ACS says; the store adds what ACS has no place for. Two things ACS does not do:
+
+* It adds an existing member without a word, where Twilio answers 409. So the members are read before. Of two adds
+  at once both may find the member missing; then the row in the store decides: both saw the same state of it, and
+  only one can have replaced that state.
+* A member sees the history from the moment of being added, where Twilio shows all of it. So members are added with
+  their history shared from the beginning of time.
+
+Joining oneself, and adding by the creator before joining, is the steward's work, since ACS lets only members add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
+
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.conversations import Conversations, check_attributes
+from acs_backend.errors import Subject, translated
+from acs_backend.event_sources.hub import Hub
+from acs_backend.identities import Identities
+from acs_backend.retries import Retries
+from acs_backend.sids import participant_sid
+from acs_backend.store import conversations as conversation_table
+from acs_backend.store import participants as table
+from acs_backend.store.conversations import Conversation
+from acs_backend.store.database import Database
+from acs_backend.store.participants import Participant
+from acs_backend.times import to_milliseconds, to_time
+from twilio_compat.errors import (
+    ConflictError,
+    LimitError,
+    NotFoundError,
+    TranslationGapError,
+    TwilioCompatError,
+)
+from twilio_compat.records import Actor, ParticipantDraft, ParticipantRecord
+
+WHOLE_HISTORY = datetime(1970, 1, 1, tzinfo=UTC)
+MEMBER_LIMIT = 250
+"""Members that an ACS thread takes, the steward among them."""
+ATTRIBUTES_LIMIT = 4 * 1024
+"""UTF-8 bytes of JSON that Twilio takes as the attributes of a participant."""
+MEMBERS_PER_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Roster:
+    """The members as ACS listed them, who could list them, and what the store had on them before that."""
+
+    seen_by: AcsUser
+    acs_ids: Sequence[str]
+    rows: Mapping[str, Participant]
+
+
+class Participants:
+    """The port's participants, and what the other parts need of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        clients: AcsClients,
+        identities: Identities,
+        retries: Retries,
+        conversations: Conversations,
+        hub: Hub,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keep rows in *database*, and members at ACS through *clients*; *clock* tells the time for dates."""
+        self._database = database
+        self._clients = clients
+        self._identities = identities
+        self._retries = retries
+        self._conversations = conversations
+        self._hub = hub
+        self._clock = clock
+
+    # The port
+
+    async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
+        """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`."""
+        check_attributes(draft.attributes, ATTRIBUTES_LIMIT)
+        conversation = await self._conversations.find(actor, conversation_sid)
+        acs_id = await self._newcomer(actor, draft.identity)
+        roster = await self._roster_for_adding(actor, conversation, acs_id)
+        if acs_id in roster.acs_ids:
+            raise _exists_already()
+        if len(roster.acs_ids) >= MEMBER_LIMIT:
+            raise LimitError(
+                f"Participant limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417
+            )
+        await self._mark_if_native(conversation, acs_id)
+        await self._add(roster.seen_by, conversation, acs_id)
+        row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
+        self._hub.nudge(conversation.thread_id, acs_id)
+        return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
+
+    async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
+        """Return the members in the order in which they were added; errors of `Conversations.get`."""
+        conversation = await self._conversations.find(actor, conversation_sid)
+        roster = await self._roster(actor, conversation)
+        return await self.records(conversation, roster.acs_ids, roster.rows)
+
+    async def delete(self, actor: Actor, conversation_sid: str, sid_or_identity: str) -> None:
+        """Remove a member. `NotFoundError` 50432; errors of `Conversations.get`."""
+        conversation = await self._conversations.find(actor, conversation_sid)
+        roster = await self._roster(actor, conversation)
+        members = await self.records(conversation, roster.acs_ids, roster.rows)
+        by_sid = {participant_sid(conversation.thread_id, each): each for each in roster.acs_ids}
+        leaving = [by_sid[each.sid] for each in members if sid_or_identity in (each.sid, each.identity)]
+        if not leaving:
+            raise NotFoundError("Participant not found", code=50432)
+        await self._remove(actor, conversation, leaving[0])
+        self._hub.nudge(conversation.thread_id, leaving[0])
+
+    # For the other parts
+
+    async def records(
+        self,
+        conversation: Conversation,
+        acs_ids: Collection[str],
+        rows: Mapping[str, Participant] | None = None,
+    ) -> Sequence[ParticipantRecord]:
+        """Return members as the port tells them, in the order given, without the steward."""
+        if rows is None:
+            rows = await self._rows(conversation)
+        names = await self._identities.names(acs_ids)
+        return [
+            _record(conversation, names[each], rows.get(each) or _without_row(conversation, each))
+            for each in acs_ids
+            if each in names
+        ]
+
+    async def sids(self, thread_id: str) -> Mapping[str, str]:
+        """Return the sids of the members that the store knows, by ACS id."""
+        async with self._database.read() as connection:
+            return {acs_id: row.sid for acs_id, row in (await table.of_thread(connection, thread_id)).items()}
+
+    # Steps
+
+    async def _newcomer(self, actor: Actor, identity: str) -> str:
+        if identity == actor.identity:
+            return (await self._identities.acting(actor)).id
+        return await self._identities.acs_id(identity)
+
+    async def _roster_for_adding(self, actor: Actor, conversation: Conversation, acs_id: str) -> _Roster:
+        """Return the members as seen by who may add: anybody may join, through the steward."""
+        if acs_id != (await self._identities.acting(actor)).id:
+            return await self._roster(actor, conversation)
+        rows = await self._rows(conversation)
+        user, acs_ids = await self._conversations.as_steward(lambda each: self._members(each, conversation))
+        return _Roster(user, acs_ids, rows)
+
+    async def _roster(self, actor: Actor, conversation: Conversation) -> _Roster:
+        rows = await self._rows(conversation)
+        user, acs_ids = await self._conversations.as_member_or_creator(
+            actor, conversation, lambda each: self._members(each, conversation)
+        )
+        return _Roster(user, acs_ids, rows)
+
+    async def _members(self, user: AcsUser, conversation: Conversation) -> tuple[AcsUser, Sequence[str]]:
+        thread = self._clients.thread(user, conversation.thread_id)
+        listed = thread.list_participants(results_per_page=MEMBERS_PER_PAGE)
+        return user, [each.identifier.raw_id async for each in listed]
+
+    async def _rows(self, conversation: Conversation) -> Mapping[str, Participant]:
+        async with self._database.read() as connection:
+            return await table.of_thread(connection, conversation.thread_id)
+
+    async def _add(self, user: AcsUser, conversation: Conversation, acs_id: str) -> None:
+        newcomer = ChatParticipant(
+            identifier=CommunicationUserIdentifier(acs_id), share_history_time=WHOLE_HISTORY
+        )
+        thread = self._clients.thread(user, conversation.thread_id)
+        with translated(Subject.PARTICIPANT):
+            refused = await self._retries.idempotent(lambda: thread.add_participants([newcomer]))
+        for _, error in refused:
+            raise _refused(acs_id, error)
+
+    async def _claim(
+        self, conversation: Conversation, acs_id: str, draft: ParticipantDraft, *, over: Participant | None
+    ) -> Participant:
+        """Write the row of a member just added, unless another add of the same member has."""
+        now = to_milliseconds(self._clock())
+        row = Participant(
+            thread_id=conversation.thread_id,
+            acs_id=acs_id,
+            sid=participant_sid(conversation.thread_id, acs_id),
+            attributes=draft.attributes,
+            created_at=now,
+            updated_at=now,
+        )
+        async with self._database.write() as connection:
+            if not await table.claim(connection, row, over=over):
+                raise _exists_already()
+        return row
+
+    async def _remove(self, actor: Actor, conversation: Conversation, acs_id: str) -> None:
+        leaving = CommunicationUserIdentifier(acs_id)
+
+        async def remove(user: AcsUser) -> None:
+            await self._clients.thread(user, conversation.thread_id).remove_participant(leaving)
+
+        await self._mark_if_native(conversation, acs_id)
+        await self._conversations.as_member_or_creator(actor, conversation, remove)
+        async with self._database.write() as connection:
+            await table.remove(connection, conversation.thread_id, acs_id)
+
+    async def _mark_if_native(self, conversation: Conversation, acs_id: str) -> None:
+        """Note on the conversation, which outlasts the membership, that this member may write past this library."""
+        if not conversation.native and await self._identities.native([acs_id]):
+            async with self._database.write() as connection:
+                await conversation_table.mark_native(connection, conversation.thread_id)
+
+
+def _record(conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
+    return ParticipantRecord(
+        sid=row.sid,
+        conversation_sid=conversation.sid,
+        identity=identity,
+        attributes=row.attributes,
+        date_created=to_time(row.created_at),
+        date_updated=to_time(row.updated_at),
+    )
+
+
+def _without_row(conversation: Conversation, acs_id: str) -> Participant:
+    """Return what there is to say of a member whom another ACS client added."""
+    return Participant(
+        thread_id=conversation.thread_id,
+        acs_id=acs_id,
+        sid=participant_sid(conversation.thread_id, acs_id),
+        attributes={},
+        created_at=conversation.created_at,
+        updated_at=conversation.created_at,
+    )
+
+
+def _exists_already() -> ConflictError:
+    return ConflictError("Participant already exists", code=50433)
+
+
+def _refused(acs_id: str, error: ChatError) -> TwilioCompatError:
+    """Return why ACS left somebody out of a request that it otherwise carried out."""
+    said = f"{error.message} ({error.code})"
+    if error.code == "404":
+        return NotFoundError(f"User not found: ACS does not know {acs_id}: {said}", code=50200)
+    return TranslationGapError(f"ACS does not take {acs_id} as a member of a chat thread: {said}")
