@@ -8,8 +8,8 @@ Twilio.
 A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
 name, and that URL is all there is to give.
 
-Uploads are streamed in blocks of a few megabytes, each repeated by the storage SDK where it fails; a file becomes
-visible only as a whole.
+A small file is one request. A larger one is streamed in blocks of a megabyte, each repeated by the storage SDK where
+it fails; a file becomes visible only as a whole.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from twilio_compat.settings import Settings
 
 SIZE_LIMIT = 150 * 1024 * 1024
 """Bytes of one file, Twilio's limit for chat."""
+BLOCK_SIZE = 1024 * 1024
+"""Bytes sent in one request; aiohttp warns of more."""
+BLOCKS_AT_ONCE = 4
 VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 _KNOWN_BLOBS = 10_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -114,8 +117,11 @@ class Media:
             content_type=upload.content_type, content_disposition=_disposition(upload.filename)
         )
         container = await self._container()
+        stream = aiter(content)
+        head = await _head(stream)
+        data = head if len(head) <= BLOCK_SIZE else _chained(head, stream)
         with translated(Subject.MEDIA):
-            await container.upload_blob(name, aiter(content), content_settings=settings)
+            await container.upload_blob(name, data, content_settings=settings, max_concurrency=BLOCKS_AT_ONCE)
 
     async def _container(self) -> ContainerClient:
         container = self._opened().service.get_container_client(self._settings.media_container)
@@ -182,7 +188,13 @@ class _Account:
         self._name, self._key = _name_and_key(connection_string)
         try:
             self.service = BlobServiceClient.from_connection_string(
-                connection_string, transport=transport, retry_total=4, initial_backoff=0.5, increment_base=2
+                connection_string,
+                transport=transport,
+                retry_total=4,
+                initial_backoff=0.5,
+                increment_base=2,
+                max_single_put_size=BLOCK_SIZE,
+                max_block_size=BLOCK_SIZE,
             )
         except ValueError as error:
             raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from error
@@ -216,7 +228,8 @@ class _Counted:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if isinstance(self._content, bytes):
-            yield self._count(self._content)
+            for start in range(0, len(self._content), BLOCK_SIZE):
+                yield self._count(self._content[start : start + BLOCK_SIZE])
         else:
             async for chunk in self._content:
                 yield self._count(chunk)
@@ -232,6 +245,22 @@ def blob_name(token: str, filename: str | None) -> str:
     """Return the name of a new blob: *token*, then what is harmless in a URL of *filename*."""
     safe = _UNSAFE.sub("_", filename or "").strip("._")[-100:]
     return f"{token}/{safe or 'file'}"
+
+
+async def _head(stream: AsyncIterator[bytes]) -> bytes:
+    """Read all of a small file, or a little more than a block of a larger one."""
+    head = bytearray()
+    async for chunk in stream:
+        head += chunk
+        if len(head) > BLOCK_SIZE:
+            break
+    return bytes(head)
+
+
+async def _chained(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
 
 
 async def _make(container: ContainerClient) -> None:
