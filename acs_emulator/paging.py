@@ -14,6 +14,7 @@ not documented.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -80,11 +81,7 @@ def read_state(query: Mapping[str, str], count: int) -> tuple[int, ...] | None:
     """Read the place a list continues from, None at its start; raises a 400 for one that was not made here."""
     if (text := query.get("syncState")) is None:
         return None
-    parts = [text[start : start + _STATE_DIGITS] for start in range(0, len(text), _STATE_DIGITS)]
-    try:
-        numbers = tuple(int(part, 16) for part in parts)
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count or write_state(*numbers) != text:
+    if not re.fullmatch(rf"[0-9a-f]{{{count * _STATE_DIGITS}}}", text):
         raise bad_request("This is not the syncState of a nextLink", "syncState")
-    return numbers
+    starts = range(0, len(text), _STATE_DIGITS)
+    return tuple(int(text[start : start + _STATE_DIGITS], 16) for start in starts)

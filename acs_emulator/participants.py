@@ -82,17 +82,13 @@ def admit(service: Service, thread: Thread, body: Fields, members: Container[str
     added: dict[str, Participant] = {}
     refused: list[Json] = []
     for fields in requested:
-        identifier = _identifier(fields)
+        identifier = parse_identifier(fields.required_object("communicationIdentifier"))
+        participant = _read_participant(thread.id, identifier.raw_id, thread.joined + len(added), fields)
         if refusal := _refusal(service, identifier):
             refused.append(refusal)
         elif identifier.raw_id not in members:
-            participant = _read_participant(thread.id, identifier.raw_id, thread.joined + len(added), fields)
             added.setdefault(participant.user_id, participant)
     return Admission(replace(thread, joined=thread.joined + len(added)), list(added.values()), refused)
-
-
-def _identifier(fields: Fields) -> Identifier:
-    return parse_identifier(fields.required_object("communicationIdentifier"))
 
 
 def _refusal(service: Service, identifier: Identifier) -> dict[str, Json] | None:
