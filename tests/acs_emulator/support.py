@@ -65,7 +65,9 @@ class World:
 
     async def token(self, user: User, *scopes: str) -> User:
         """Give a user another token."""
-        answer = await self.identity("POST", f"/identities/{user.id}/:issueAccessToken", {"scopes": list(scopes)})
+        answer = await self.identity(
+            "POST", f"/identities/{user.id}/:issueAccessToken", {"scopes": list(scopes)}
+        )
         return User(self, user.id, answer.json()["token"])
 
     async def thread(self, creator: User, *others: User, topic: str = "Topic") -> str:
@@ -94,7 +96,11 @@ class User:
         **query: str | int,
     ) -> httpx.Response:
         """Send a request."""
-        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **(headers or {})}
+        sent = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+            **(headers or {}),
+        }
         content = b"" if body is None else json.dumps(body).encode()
         params = {"api-version": CHAT_VERSION, **{name: str(value) for name, value in query.items()}}
         return await self.world.http.request(method, path, params=params, content=content, headers=sent)
