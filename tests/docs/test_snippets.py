@@ -43,12 +43,12 @@ def environment(emulator: Emulator, directory: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("document", WITH_PYTHON, ids=name)
-async def test_python_snippets_run(document: Path, emulator: Emulator, tmp_path: Path) -> None:
+async def run_snippets(document: Path, emulator: Emulator, directory: Path) -> None:
+    """Run a document's snippets in a process of their own; what they complain of fails the test."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", "-m", "tests.docs.runner", str(document)),
-        cwd=tmp_path,
-        env=environment(emulator, tmp_path),
+        cwd=directory,
+        env=environment(emulator, directory),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -60,6 +60,11 @@ async def test_python_snippets_run(document: Path, emulator: Emulator, tmp_path:
             await process.wait()
     assert (0, "") == (process.returncode, errors.decode())
     assert "blocks ran" in output.decode()
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=name)
+async def test_python_snippets_run(document: Path, emulator: Emulator, tmp_path: Path) -> None:
+    await run_snippets(document, emulator, tmp_path)
 
 
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=name)
