@@ -33,7 +33,7 @@ def environment(emulator: Emulator, directory: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "COMMUNICATION_SERVICES_CONNECTION_STRING": emulator.connection_string,
-        "COMMUNICATION_SERVICES_ENDPOINT": emulator.https_endpoint,
+        "COMMUNICATION_SERVICES_ENDPOINT": str(emulator.https_endpoint),
         "AZURE_STORAGE_CONNECTION_STRING": emulator.storage_connection_string,
         "TWILIO_COMPAT_DATABASE_URL": f"sqlite:///{directory / 'store.db'}",
         "TWILIO_API_KEY": API_KEY,
