@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 
 import click
 
@@ -26,14 +27,22 @@ def commands() -> None:
 @commands.command()
 @click.argument("name")
 @click.option("--token", is_flag=True, help="Issue a user token as well, good for a day.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Seconds to keep trying while the service does not answer.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def identity(name: str, token: bool, as_json: bool) -> None:
+def identity(name: str, token: bool, timeout: float, as_json: bool) -> None:
     """Tell who the Twilio identity NAME is to ACS.
 
     A client that was already rewritten for ACS signs in as the same person with the token. From then on that user
     may write past this library, which looks more closely at the conversations they are in.
     """
-    issued = asyncio.run(_issue(name, with_token=token))
+    settings = replace(Settings.from_environment(), deadline=timeout)
+    issued = asyncio.run(_issue(settings, name, with_token=token))
     fields = _fields(issued, with_token=token)
     if as_json:
         click.echo(json.dumps(fields))
@@ -50,8 +59,8 @@ def main() -> None:
         sys.exit(1)
 
 
-async def _issue(name: str, *, with_token: bool) -> IssuedIdentity:
-    backend = open_backend(Settings.from_environment())
+async def _issue(settings: Settings, name: str, *, with_token: bool) -> IssuedIdentity:
+    backend = open_backend(settings)
     try:
         return await backend.issue_identity(name, with_token=with_token)
     finally:
