@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from azure.communication.identity import CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AccessToken as AzureToken
 from azure.core.credentials import AzureKeyCredential
@@ -255,6 +256,31 @@ async def test_the_stewards_own_token_signs_nobody_in(emulator: Emulator) -> Non
         token = await steward.credential.get_token()
         with pytest.raises(TokenError):
             await identities.sign_in(token.token)
+
+
+async def revoke_tokens(emulator: Emulator, acs_id: str) -> None:
+    endpoint = emulator.http_endpoint.rstrip("/")
+    async with CommunicationIdentityClient(endpoint, AzureKeyCredential(emulator.access_key)) as client:
+        await client.revoke_tokens(CommunicationUserIdentifier(acs_id))
+
+
+async def test_a_revoked_acs_token_is_refused(emulator: Emulator) -> None:
+    acs_id, token = await native_token(emulator)
+    await revoke_tokens(emulator, acs_id)
+    async with opened(settings_for(emulator)) as identities:
+        with pytest.raises(TokenError):
+            await identities.sign_in(token)
+
+
+async def test_a_token_that_we_issued_is_replaced_when_it_was_revoked(emulator: Emulator) -> None:
+    parsed = parse_connection_string(emulator.connection_string)
+    clients = AcsClients(parsed.endpoint, parsed.access_key, timeout=5.0)
+    async with opened(settings_for(emulator)) as identities:
+        user = await identities.acting(await identities.sign_in(twilio_token("alice")))
+        assert [] == [each async for each in clients.chat(user).list_chat_threads()]
+        await revoke_tokens(emulator, user.id)
+        assert [] == [each async for each in clients.chat(user).list_chat_threads()]
+    await clients.close()
 
 
 async def test_a_forged_acs_token_is_refused(emulator: Emulator) -> None:
