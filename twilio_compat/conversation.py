@@ -294,8 +294,22 @@ class Conversation(ReplayEventEmitter):
     async def delete(self) -> Self:
         """Delete the conversation for everyone. `ForbiddenError` 50107 where the user may not."""
         await self._session.backend.conversations.delete(self._session.actor, self.sid)
-        self._left("deleted")
+        self._leave("deleted")
         return self
+
+    # Own calls
+
+    def _join(self) -> None:
+        """Apply that the user joined by a call of this client."""
+        if self._joined():
+            self._session.echoes.expect(self.sid, "joined")
+
+    def _leave(
+        self, reason: Literal["left", "deleted"], participant: ParticipantRecord | None = None
+    ) -> None:
+        """Apply that the user left, or deleted the conversation, by a call of this client."""
+        if self._left(reason, participant):
+            self._session.echoes.expect(self.sid, "left")
 
     # News
 
@@ -309,22 +323,24 @@ class Conversation(ReplayEventEmitter):
         self._announce_update([name for name in _CREATED if said.get(name, True) not in (None, {})])
         self._add()
 
-    def _joined(self, record: ConversationRecord | None = None) -> None:
-        """Announce that the user is a member, unless that was done."""
+    def _joined(self, record: ConversationRecord | None = None) -> bool:
+        """Announce that the user is a member; return False where that was done."""
         if record is not None:
             self._take(record)
         if self._record.joined:
-            return
+            return False
         self._record = replace(self._record, joined=True)
         if self.sid in self._held:
             self._announce_update(["lastReadMessageIndex"])
         else:
             self._add()
         self._session.emit("conversationJoined", self)
+        return True
 
-    def _left(self, reason: Literal["left", "deleted"], participant: ParticipantRecord | None = None) -> None:
-        """Announce that the user is no member any more, or that it was deleted, unless that was done."""
-        if self._record.joined:
+    def _left(self, reason: Literal["left", "deleted"], participant: ParticipantRecord | None = None) -> bool:
+        """Announce that the user is no member any more, or that it was deleted; return whether they were one."""
+        was_joined = self._record.joined
+        if was_joined:
             self._record = replace(self._record, joined=False)
             if reason == "left":
                 self._participants.left_by_user(participant)
@@ -332,6 +348,7 @@ class Conversation(ReplayEventEmitter):
         if self._held.pop(self.sid, None):
             self.emit("removed", self)
             self._session.emit("conversationRemoved", self)
+        return was_joined
 
     def _take(self, record: ConversationRecord) -> None:
         """Become *record*, unless that is older, and announce what changed."""

@@ -68,6 +68,7 @@ class Conversations:
 
     async def synchronize(self, records: Iterable[ConversationRecord]) -> None:
         """Learn which conversations the user is in, and fetch messages that were missed in them."""
+        self._session.echoes.forget()
         current = {record.sid: record for record in records}
         for sid in [
             sid for sid, each in self._held.items() if each.status == "joined" and sid not in current
@@ -83,9 +84,10 @@ class Conversations:
         """Let *event* change what it is about; one about a conversation the user is not in is ignored."""
         match event:
             case events.ConversationJoined(conversation=record):
-                self._join(record)
+                self._joined(record)
             case events.ConversationLeft():
-                self._leave(event)
+                if not self._session.echoes.take(event.conversation_sid, "left"):
+                    self._leave(event)
             case events.ConversationUpdated(conversation=record):
                 if (conversation := self._met.get(record.sid)) is not None:
                     conversation._take(record)
@@ -103,6 +105,12 @@ class Conversations:
                 known._messages.updated(message)
             case events.MessageRemoved() if known := self._held.get(event.conversation_sid):
                 known._message_removed(event.index)
+
+    def _joined(self, record: ConversationRecord) -> None:
+        if not self._session.echoes.take(record.sid, "joined"):
+            self._join(record)
+        elif (conversation := self._met.get(record.sid)) is not None:
+            conversation._take(record)
 
     def _join(self, record: ConversationRecord) -> None:
         self._meet(record)._joined(record)

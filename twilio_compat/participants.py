@@ -53,9 +53,9 @@ class Participants:
         record = await session.backend.participants.create(session.actor, self._conversation.sid, draft)
         if record.identity == session.actor.identity:
             self._known[record.sid] = self._meet(record)
-            self._conversation._joined()
-        else:
-            self.joined(record)
+            self._conversation._join()
+        elif self._come(record):
+            session.echoes.expect(record.sid, "joined")
         return record
 
     async def remove(self, sid_or_identity: str) -> None:
@@ -68,26 +68,21 @@ class Participants:
         if (member := self._named(sid_or_identity)) is None:
             return
         if member.identity == own:
-            self._conversation._left("left", member._record)
-        else:
-            self.left(member._record)
+            self._conversation._leave("left", member._record)
+        elif self._go(member._record):
+            session.echoes.expect(member.sid, "left")
 
     # News
 
     def joined(self, record: ParticipantRecord) -> None:
         """Announce that somebody else became a member, unless that was done."""
-        member = self._known[record.sid] = self._meet(record)
-        if self._announced.get(record.sid) is not True:
-            self._announced[record.sid] = True
-            self._conversation._announce("participantJoined", member)
+        if not self._session.echoes.take(record.sid, "joined"):
+            self._come(record)
 
     def left(self, record: ParticipantRecord) -> None:
-        """Announce that somebody ceased to be a member, unless that was done."""
-        member = self._meet(record)
-        self._known.pop(record.sid, None)
-        if self._announced.get(record.sid) is not False:
-            self._announced[record.sid] = False
-            self._conversation._announce("participantLeft", member)
+        """Announce that somebody else ceased to be a member, unless that was done."""
+        if not self._session.echoes.take(record.sid, "left"):
+            self._go(record)
 
     def left_by_user(self, record: ParticipantRecord | None) -> None:
         """Announce that the user left, where it is known which member that was; forget the others."""
@@ -96,6 +91,25 @@ class Participants:
         self._announced.clear()
         if member is not None:
             self._conversation._announce("participantLeft", member)
+
+    def _come(self, record: ParticipantRecord) -> bool:
+        """Announce a new member; return False where the last that was announced is that they came."""
+        member = self._known[record.sid] = self._meet(record)
+        if self._announced.get(record.sid) is True:
+            return False
+        self._announced[record.sid] = True
+        self._conversation._announce("participantJoined", member)
+        return True
+
+    def _go(self, record: ParticipantRecord) -> bool:
+        """Announce a former member; return False where the last that was announced is that they left."""
+        member = self._meet(record)
+        self._known.pop(record.sid, None)
+        if self._announced.get(record.sid) is False:
+            return False
+        self._announced[record.sid] = False
+        self._conversation._announce("participantLeft", member)
+        return True
 
     def _named(self, sid_or_identity: str) -> Participant | None:
         return next(

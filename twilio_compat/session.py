@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from twilio_compat.backend import Backend
+from twilio_compat.echoes import Echoes
 from twilio_compat.emitter import ListenerTasks
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import Actor
@@ -27,6 +28,7 @@ class Session:
         """Begin neither open nor ended. *listeners* run all callbacks of the client and its objects."""
         self.listeners = listeners
         self.emit = emit
+        self.echoes = Echoes()
         self._settled = asyncio.Event()
         self._held: tuple[Backend, Actor] | None = None
         self._end: Exception | None = None
