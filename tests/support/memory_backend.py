@@ -7,10 +7,9 @@ through a queue, in the order in which things happened; `hold_news` keeps them b
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -157,7 +156,9 @@ class MemoryService:
     async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[events.Event]]:
         queue: asyncio.Queue[events.Event] = asyncio.Queue()
         self._queues.setdefault(actor.identity, []).append(queue)
-        mine = [room.seen_by(actor.identity) for room in self.rooms.values() if actor.identity in room.members]
+        mine = [
+            room.seen_by(actor.identity) for room in self.rooms.values() if actor.identity in room.members
+        ]
         try:
             yield self._news(queue, tuple(sorted(mine, key=lambda each: each.sid)))
         finally:
@@ -186,7 +187,9 @@ class MemoryConversations(_Part):
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         service = self._service
         service.enter("conversations.create")
-        if draft.unique_name and any(r.record.unique_name == draft.unique_name for r in service.rooms.values()):
+        if draft.unique_name and any(
+            r.record.unique_name == draft.unique_name for r in service.rooms.values()
+        ):
             raise ConflictError("Conversation with provided unique name already exists", code=50353)
         now = service.now()
         record = ConversationRecord(
@@ -226,9 +229,7 @@ class MemoryConversations(_Part):
 class MemoryParticipants(_Part):
     """`twilio_compat.backend.Participants`."""
 
-    async def create(
-        self, actor: Actor, conversation_sid: str, draft: ParticipantDraft
-    ) -> ParticipantRecord:
+    async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
         service = self._service
         service.enter("participants.create")
         room = service.room(actor, conversation_sid)
@@ -262,9 +263,7 @@ class MemoryParticipants(_Part):
             raise NotFoundError("Participant not found", code=50432)
         gone = room.members.pop(found[0].identity)
         service.tell_members(room, events.ParticipantLeft(participant=gone))
-        left = events.ConversationLeft(
-            conversation_sid=conversation_sid, reason="left", participant=gone
-        )
+        left = events.ConversationLeft(conversation_sid=conversation_sid, reason="left", participant=gone)
         service.tell(gone.identity, left)
 
 
@@ -405,9 +404,7 @@ class MemoryBackend:
     async def issue_identity(self, identity: str, *, with_token: bool = False) -> IssuedIdentity:
         return IssuedIdentity(identity=identity, acs_user_id=f"memory:{identity}")
 
-    def subscribe(
-        self, actor: Actor
-    ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[events.Event]]:
+    def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[events.Event]]:
         return self.service.subscribe(actor)
 
     async def close(self) -> None:

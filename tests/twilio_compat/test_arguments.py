@@ -1,0 +1,180 @@
+"""Argument checks say what Twilio's client says, word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+
+from twilio_compat import Client, Conversation
+from twilio_compat.arguments import checked, json_type, literal, non_negative_integer, optional, show
+from twilio_compat.errors import ArgumentError
+
+Call: TypeAlias = Callable[[Any, Any], Awaitable[object]]
+
+EXPECTED = "Argument 1 is expected to be "
+MESSAGE = f"{EXPECTED}of type string, an instance of FormData, null or valid media options "
+
+REFUSALS: list[tuple[str, Call, str]] = [
+    (
+        "getMessages(-1)",
+        lambda a, c: c.getMessages(-1),
+        f"{EXPECTED}of type undefined or a non-negative integer, but got -1",
+    ),
+    (
+        "getMessages(0)",
+        lambda a, c: c.getMessages(0),
+        f'{EXPECTED}of type undefined or valid query options (key "pageSize" should be a positive integer or of type '
+        'undefined), but got malformed query options (key "pageSize" is 0)',
+    ),
+    (
+        "getMessages(True)",
+        lambda a, c: c.getMessages(True),
+        f"{EXPECTED}of type undefined or a non-negative integer, but got true",
+    ),
+    ("add('')", lambda a, c: c.add(""), f'{EXPECTED}a non-empty string, but got ""'),
+    ("add()", lambda a, c: c.add(), f"{EXPECTED}a non-empty string, but got undefined"),
+    ("add(None)", lambda a, c: c.add(None), f"{EXPECTED}a non-empty string, but got undefined"),
+    ("add(identity='')", lambda a, c: c.add(identity=""), f'{EXPECTED}a non-empty string, but got ""'),
+    ("too many", lambda a, c: c.add("bob", {}, 1), "Expected at most 2 argument(s), but got 3"),
+    (
+        "getConversationBySid('')",
+        lambda a, c: a.getConversationBySid(""),
+        f'{EXPECTED}a non-empty string, but got ""',
+    ),
+    ("sendMessage()", lambda a, c: c.sendMessage(), f"{MESSAGE}(should be a pure object); but got undefined"),
+    ("sendMessage(5)", lambda a, c: c.sendMessage(5), f"{MESSAGE}(should be a pure object); but got 5"),
+    (
+        "sendMessage(media without type)",
+        lambda a, c: c.sendMessage({"contentType": "", "media": "x"}),
+        f'{MESSAGE}(key "contentType" should be a non-empty string); but got malformed media options '
+        '(key "contentType" is "")',
+    ),
+    (
+        "createConversation({friendlyName: 5})",
+        lambda a, c: a.createConversation({"friendlyName": 5}),
+        f'{EXPECTED}of type undefined or valid conversation options (key "friendlyName" should be of type string or '
+        'of type undefined), but got malformed conversation options (key "friendlyName" is 5)',
+    ),
+    (
+        "createConversation(5)",
+        lambda a, c: a.createConversation(5),
+        f"{EXPECTED}of type undefined or valid conversation options (should be a pure object), but got 5",
+    ),
+    (
+        "removeParticipant(3)",
+        lambda a, c: c.removeParticipant(3),
+        f"{EXPECTED}a non-empty string or an instance of Participant, but got 3",
+    ),
+    (
+        "sendMessage with attributes that are not JSON",
+        lambda a, c: c.sendMessage("x", {"key": {1, 2}}),
+        "Argument 2 is expected to be of type undefined or a JSON type, but got object "
+        "(Object of type set is not JSON serializable)",
+    ),
+    (
+        "createConversation with attributes that are not JSON",
+        lambda a, c: a.createConversation(attributes=object()),
+        f'{EXPECTED}of type undefined or valid conversation options (key "attributes" should be a JSON type or of type '
+        'undefined), but got malformed conversation options (key "attributes" is instance of object)',
+    ),
+    ("updateToken('')", lambda a, c: a.updateToken(""), f'{EXPECTED}a non-empty string, but got ""'),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"), [each[1:] for each in REFUSALS], ids=[each[0] for each in REFUSALS]
+)
+async def test_a_refused_argument_reads_as_at_twilio(alice: Client, call: Call, expected: str) -> None:
+    room = await (await alice.createConversation(friendlyName="Room")).join()
+    outcome = call(alice, room)
+    with pytest.raises(ArgumentError) as caught:
+        await outcome
+    assert expected == str(caught.value)
+
+
+@pytest.fixture
+async def room(alice: Client) -> Conversation:
+    return await alice.createConversation(friendlyName="Room")
+
+
+async def test_setting_a_body_that_is_no_string_is_refused_at_once(room: Conversation) -> None:
+    with pytest.raises(ArgumentError, match=r"^Argument 1 is expected to be of type string, but got 3$"):
+        room.prepareMessage().setBody(3)  # type: ignore[arg-type]  # the point of the test
+
+
+async def test_attributes_left_out_are_refused_by_name(room: Conversation) -> None:
+    with pytest.raises(ArgumentError, match=r"^Argument 1 is expected to be a JSON type, but got undefined$"):
+        room.prepareMessage().setAttributes(None)
+
+
+@pytest.mark.parametrize(
+    "media", [{"contentType": "", "media": "x"}, {"contentType": "a/b", "media": ""}, {}, None]
+)
+async def test_media_need_a_type_and_content(room: Conversation, media: Any) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        room.prepareMessage().addMedia(media)
+    expected = "Media content in SendMediaOptions must contain non-empty contentType and media"
+    assert expected == str(caught.value)
+
+
+async def test_an_empty_token_is_refused_at_once() -> None:
+    with pytest.raises(ArgumentError, match=r'^Argument 1 is expected to be a non-empty string, but got ""$'):
+        Client("")
+
+
+async def test_nothing_is_sent_of_a_refused_call(room: Conversation) -> None:
+    with pytest.raises(ArgumentError):
+        await room.sendMessage("text", attributes=float("nan"))
+    assert [] == (await room.getMessages()).items
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "undefined"),
+        (True, "true"),
+        (False, "false"),
+        (5, "5"),
+        (1.5, "1.5"),
+        ("text", '"text"'),
+        ({}, "object"),
+        (object(), "instance of object"),
+    ],
+)
+def test_values_are_shown_as_javascript_shows_them(value: object, shown: str) -> None:
+    assert shown == show(value)
+
+
+def test_a_literal_names_its_choices() -> None:
+    @checked(level=literal("default", "muted"))
+    def method(self: object, level: str) -> str:
+        return level
+
+    assert "muted" == method(None, "muted")
+    with pytest.raises(
+        ArgumentError, match=r'^Argument 1 is expected to be "default" or "muted", but got "loud"$'
+    ):
+        method(None, "loud")
+
+
+def test_the_position_is_that_of_the_parameter() -> None:
+    @checked(second=optional(non_negative_integer))
+    def method(self: object, first: int, second: int | None = None) -> int | None:
+        return second
+
+    assert (None, 1, None) == (method(None, 0), method(None, 0, 1), method(None, 0, second=None))
+    with pytest.raises(ArgumentError, match=r"^Argument 2 "):
+        method(None, 0, second=-1)
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.5, "x", [1], {"a": [None]}])
+def test_what_json_can_say_is_accepted(value: object) -> None:
+    assert json_type.accepts(value)
+
+
+def test_what_contains_itself_is_no_json() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    assert not json_type.accepts(loop)

@@ -1,0 +1,172 @@
+"""Node's emitter rules, replay, and listeners that fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.journal import settle
+from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
+
+
+@pytest.fixture
+async def tasks() -> ListenerTasks:
+    return ListenerTasks(asyncio.get_running_loop())
+
+
+@pytest.fixture
+async def emitter(tasks: ListenerTasks) -> ReplayEventEmitter:
+    return ReplayEventEmitter(tasks)
+
+
+@pytest.fixture
+async def reports() -> list[dict[str, Any]]:
+    """What reaches the loop's exception handler."""
+    found: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: found.append(context))
+    return found
+
+
+async def test_listeners_are_called_in_order_of_registration(emitter: ReplayEventEmitter) -> None:
+    heard: list[str] = []
+    emitter.on("x", lambda: heard.append("first")).addListener("x", lambda: heard.append("second"))
+    assert emitter.emit("x")
+    assert ["first", "second"] == heard
+
+
+async def test_an_event_nobody_listens_to_is_dropped(emitter: ReplayEventEmitter) -> None:
+    assert not emitter.emit("anything at all", 1)
+
+
+async def test_on_is_a_decorator_too(emitter: ReplayEventEmitter) -> None:
+    heard: list[int] = []
+
+    @emitter.on("x")
+    def listen(number: int) -> None:
+        heard.append(number)
+
+    @emitter.once("x")
+    def listen_once(number: int) -> None:
+        heard.append(-number)
+
+    emitter.emit("x", 1)
+    emitter.emit("x", 2)
+    listen(3)
+    assert [1, -1, 2, 3] == heard
+
+
+async def test_a_listener_registered_twice_is_called_twice_and_taken_back_one_by_one(
+    emitter: ReplayEventEmitter,
+) -> None:
+    heard: list[int] = []
+    emitter.on("x", heard.append).on("x", heard.append)
+    emitter.emit("x", 1)
+    emitter.off("x", heard.append)
+    emitter.emit("x", 2)
+    emitter.removeListener("x", heard.append)
+    emitter.emit("x", 3)
+    assert [1, 1, 2] == heard
+
+
+async def test_taking_back_what_was_never_registered_does_nothing(emitter: ReplayEventEmitter) -> None:
+    assert emitter is emitter.off("x", print)
+
+
+async def test_listeners_can_be_counted_and_dropped(emitter: ReplayEventEmitter) -> None:
+    emitter.on("x", print).on("x", repr).on("y", print)
+    assert (2, [print, repr], 0) == (
+        emitter.listenerCount("x"),
+        emitter.listeners("x"),
+        emitter.listenerCount("z"),
+    )
+    emitter.removeAllListeners("x")
+    assert (0, 1) == (emitter.listenerCount("x"), emitter.listenerCount("y"))
+    emitter.removeAllListeners()
+    assert 0 == emitter.listenerCount("y")
+
+
+async def test_a_listener_may_take_itself_back_while_it_runs(emitter: ReplayEventEmitter) -> None:
+    heard: list[int] = []
+
+    def listen(number: int) -> None:
+        heard.append(number)
+        emitter.off("x", listen)
+
+    emitter.on("x", listen).on("x", heard.append)
+    emitter.emit("x", 1)
+    emitter.emit("x", 2)
+    assert [1, 1, 2] == heard
+
+
+@pytest.mark.parametrize("add", ["onWithReplay", "addListenerWithReplay"])
+async def test_replay_brings_the_last_emission_only_and_then_goes_on(
+    emitter: ReplayEventEmitter, add: str
+) -> None:
+    heard: list[int] = []
+    emitter.emit("x", 1)
+    emitter.emit("x", 2)
+    getattr(emitter, add)("x", heard.append)
+    emitter.emit("x", 3)
+    assert [2, 3] == heard
+
+
+async def test_once_with_replay_is_called_once_in_either_case(emitter: ReplayEventEmitter) -> None:
+    heard: list[int] = []
+    emitter.onceWithReplay("x", heard.append)
+    emitter.emit("x", 1)
+    emitter.emit("x", 2)
+    emitter.onceWithReplay("x", heard.append)
+    emitter.emit("x", 3)
+    assert [1, 2] == heard
+
+
+async def test_a_listener_that_fails_harms_nobody_else(
+    emitter: ReplayEventEmitter, reports: list[dict[str, Any]]
+) -> None:
+    heard: list[int] = []
+    emitter.on("x", lambda number: number / 0).on("x", heard.append)
+    emitter.emit("x", 1)
+    assert [1] == heard
+    [report] = reports
+    assert isinstance(report["exception"], ZeroDivisionError)
+    assert ("Exception in a listener of the event 'x'", "x") == (report["message"], report["event"])
+
+
+async def test_an_async_listener_that_fails_is_reported_the_same_way(
+    emitter: ReplayEventEmitter, reports: list[dict[str, Any]]
+) -> None:
+    @emitter.on("x")
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    emitter.emit("x")
+    await settle()
+    assert [("x", fail)] == [(report["event"], report["listener"]) for report in reports]
+
+
+async def test_draining_waits_for_listeners_and_cancels_the_late(
+    emitter: ReplayEventEmitter, tasks: ListenerTasks
+) -> None:
+    ended: list[str] = []
+    before = asyncio.all_tasks()
+
+    def listener(name: str, work: Callable[[], Any]) -> Callable[[], Any]:
+        async def listen() -> None:
+            try:
+                await work()
+                ended.append(f"{name} finished")
+            except asyncio.CancelledError:
+                ended.append(f"{name} cancelled")
+                raise
+
+        return listen
+
+    emitter.on("x", listener("quick", lambda: asyncio.sleep(0)))
+    emitter.on("x", listener("endless", asyncio.Event().wait))
+    emitter.emit("x")
+    await tasks.drain(0.01)
+    assert ["quick finished", "endless cancelled"] == ended
+    assert before == asyncio.all_tasks()
