@@ -26,12 +26,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from acs_emulator import errors
 from acs_emulator.authorization import check_access_key, check_right, identify_user
 from acs_emulator.calls import Call, Reply
-from acs_emulator.operations import OLDEST_API_VERSION, OPERATIONS, Operation
+from acs_emulator.operations import OPERATIONS, Operation
 from acs_emulator.rate_limits import retry_after_seconds
 from acs_emulator.service import Service
 from acs_emulator.wire import MAX_BODY, Answer, Request, preflight, read_request, send_answer, write_json
-
-SUPPORTED_VERSIONS = "2021-03-07, 2021-09-07, 2023-11-07, 2024-03-07, 2025-03-15"
 
 _API_VERSION = re.compile(r"\d{4}-\d\d-\d\d(?:-preview(?:\.\d+)?)?", re.ASCII)
 _VECTOR_BYTES = 12
@@ -107,7 +105,7 @@ class _Endpoint:
         answer, caller = self._answer(operation, request, scope.get("path_params", {}))
         if self._observe is not None:
             self._observe(_exchange(operation, request, answer, caller))
-        await send_answer(send, answer, self._common_headers(request, started))
+        await send_answer(send, answer, self._common_headers(operation, request, started))
 
     def _answer(
         self, operation: Operation | None, request: Request, path: Mapping[str, str]
@@ -152,13 +150,16 @@ class _Endpoint:
             raise errors.too_many_requests(retry_after_seconds(wait) if options.retry_after else None)
 
     def _refusal(self, operation: Operation | None, error: errors.AcsError) -> Answer:
-        is_identity = operation is not None and operation.right is None
+        is_identity = operation is not None and operation.is_identity
         style = "error" if is_identity else self._service.options.error_envelope
         headers = {"x-ms-error-code": error.code, **error.headers}
         return Answer(error.status, headers, write_json(errors.envelope(error, style)))
 
-    def _common_headers(self, request: Request, started: float) -> Iterator[tuple[str, str]]:
-        yield "api-supported-versions", SUPPORTED_VERSIONS
+    def _common_headers(
+        self, operation: Operation | None, request: Request, started: float
+    ) -> Iterator[tuple[str, str]]:
+        if operation is not None:
+            yield "api-supported-versions", ", ".join(operation.api_versions)
         yield "MS-CV", f"{base64.b64encode(self._service.random(_VECTOR_BYTES)).decode()}.0"
         yield "X-Processing-Time", f"{(time.perf_counter() - started) * 1000:.0f}ms"
         if (request_id := request.headers.get("x-ms-client-request-id")) is not None:
@@ -170,9 +171,9 @@ class _Endpoint:
 
 def _check_api_version(operation: Operation, request: Request) -> None:
     version = request.query.get("api-version", "")
-    is_known = OLDEST_API_VERSION <= version[:10] <= operation.newest_api_version
-    if not (is_known and _API_VERSION.fullmatch(version)):
-        text = f"A version from {OLDEST_API_VERSION} to {operation.newest_api_version} is needed"
+    oldest, *_, newest = operation.api_versions
+    if not (oldest <= version[:10] <= newest and _API_VERSION.fullmatch(version)):
+        text = f"A version from {oldest} to {newest} is needed"
         raise errors.bad_request(text, "api-version", code="UnsupportedApiVersion")
 
 

@@ -15,9 +15,8 @@ from acs_emulator.service import Service
 
 Handler = Callable[[Service, Call], Reply]
 
-OLDEST_API_VERSION = "2021-03-07"
-NEWEST_CHAT = "2025-03-15"
-NEWEST_IDENTITY = "2025-06-30"
+CHAT_VERSIONS = ("2021-03-07", "2021-09-07", "2023-11-07", "2024-03-07", "2025-03-15")
+IDENTITY_VERSIONS = ("2021-03-07", "2022-06-01", "2022-10-01", "2023-10-01", "2025-06-30")
 
 _THREADS = "/chat/threads"
 _THREAD = "/chat/threads/{thread_id}"
@@ -40,9 +39,14 @@ class Operation:
     """What the user token must allow; None for Identity operations, which need the access key."""
 
     @property
-    def newest_api_version(self) -> str:
-        """The newest stable version of the operation's API; versions up to it are served alike."""
-        return NEWEST_IDENTITY if self.right is None else NEWEST_CHAT
+    def is_identity(self) -> bool:
+        """Whether this is an operation of Identity, not of Chat."""
+        return self.right is None
+
+    @property
+    def api_versions(self) -> tuple[str, ...]:
+        """The stable versions of the operation's API, oldest first; all are served alike, and previews between them."""
+        return IDENTITY_VERSIONS if self.is_identity else CHAT_VERSIONS
 
 
 OPERATIONS: tuple[Operation, ...] = (

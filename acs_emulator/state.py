@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
-from acs_emulator.journal import Journal, Json
+from acs_emulator.journal import DataError, Journal, Json
 
 MessageType = Literal["text", "html", "topicUpdated", "participantAdded", "participantRemoved"]
 
@@ -216,7 +216,7 @@ class State:
     """Everything the resource holds. Read its attributes; change it through `commit` only."""
 
     def __init__(self, journal: Journal) -> None:
-        """Read what the journal has."""
+        """Read what the journal has; raises `DataError` when that makes no sense."""
         self._journal = journal
         self.resource: Resource | None = None
         self.users: dict[str, User] = {}
@@ -240,11 +240,15 @@ class State:
             self._drop(each)
 
     def _load(self, kind: type[Entity]) -> None:
-        found = [kind.from_row(row) for _, row in self._journal.load(kind.namespace)]
-        if kind is Participant:
+        try:
+            found = [kind.from_row(row) for _, row in self._journal.load(kind.namespace)]
             found.sort(key=lambda each: each.position if isinstance(each, Participant) else 0)
-        for each in found:
-            self._keep(each)
+            for each in found:
+                self._keep(each)
+        except (TypeError, ValueError, KeyError) as error:
+            raise DataError(
+                f"the {kind.namespace} in the data directory do not fit this version: {error!r}"
+            ) from error
 
     def _keep(self, entity: Entity) -> None:
         match entity:

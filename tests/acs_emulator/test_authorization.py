@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acs_emulator.operations import OPERATIONS
 from acs_emulator.options import Options
@@ -121,3 +123,22 @@ async def test_any_bearer_token_passes_for_an_entra_login_on_identities(world: W
         "/identities?api-version=2023-10-01", headers={"Authorization": "Bearer "}
     )
     assert nothing.status_code == 401
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["authorization", "x-ms-date", "x-ms-content-sha256", "host", "content-type"]),
+        st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=30),
+    ),
+    st.sampled_from(
+        ["", "Bearer ", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="]
+    ),
+    st.sampled_from(["/identities", "/chat/threads"]),
+)
+async def test_no_headers_make_the_emulator_fail(headers: dict[str, str], scheme: str, path: str) -> None:
+    world = make_world()
+    sent = {**headers, "authorization": scheme + headers.get("authorization", "")}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+    async with world.http:
+        answer = await world.http.post(f"{path}?api-version=2023-11-07", headers=raw, content=b"{}")
+    assert answer.status_code in (201, 400, 401)

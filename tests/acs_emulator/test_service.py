@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from acs_emulator.journal import FileJournal
+from acs_emulator.journal import DataError, FileJournal
 from acs_emulator.options import Options
 from tests.acs_emulator.support import User, World, make_world, participant
 
@@ -94,3 +94,12 @@ async def test_what_could_not_be_kept_did_not_happen(
         answer = await ann.post(f"/chat/threads/{thread}/messages", {"content": "lost"})
         assert (answer.status_code, "Cannot operate on a closed database" in caplog.text) == (500, True)
         assert await read_everything(ann, thread) == before
+
+
+def test_rows_that_make_no_sense_are_refused_with_a_text(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    with journal.transaction() as write:
+        write.put("users", "x", {"id": "x", "colour": "blue"})
+    with pytest.raises(DataError, match="the users in the data directory do not fit"):
+        make_world(journal=journal)
+    journal.close()
