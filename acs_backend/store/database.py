@@ -3,15 +3,16 @@
 Theory of operation
 -------------------
 All access is a transaction, `Database.read` or `Database.write`, committed when its block ends and rolled back when
-the block raises. A write transaction on SQLite begins with ``BEGIN IMMEDIATE``: it waits for its turn before it
-reads anything, so two processes cannot both read a row and then overwrite each other. Within one process the turn
-is an `asyncio.Lock`, which is fair and costs no waiting in the database. In WAL mode readers never wait. SQLite runs
-in the event loop's own thread; `acs_backend.store.sqlite` says why that is well.
+the block raises. Only one transaction writes at a time, over all processes: it waits for its turn before it reads
+anything, so nobody overwrites what they have not seen, and callers need no locks of their own. On SQLite the turn is
+``BEGIN IMMEDIATE``, on PostgreSQL an advisory lock; before either, within the process, an `asyncio.Lock`, which is
+fair. Readers never wait: SQLite runs in WAL mode. It runs in the event loop's own thread; `acs_backend.store.sqlite`
+says why that is well.
 
 A database in memory (``sqlite://``) is one connection, so all its transactions take turns.
 
-The schema is made on first use, in a write transaction (on PostgreSQL under an advisory lock), and carries a number.
-A store that was made by a newer version of this library is refused.
+The schema is made on first use, in a write transaction, and carries a number. A store that was made by a newer
+version of this library is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 
 from sqlalchemy import event, insert, make_url, select, text
 from sqlalchemy.engine import URL, Connection
@@ -65,7 +66,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that may write; on SQLite it is the only one that does."""
+        """Open a transaction that may write; no other one does until it ends, in any process."""
         await self._open()
         async with self._writing() as connection:
             yield connection
@@ -74,12 +75,11 @@ class Database:
         """Close the connections. Safe to call twice."""
         await self._engine.dispose()
 
-    def _writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self._exclusively() if self._sqlite else self._writer.begin()
-
     @asynccontextmanager
-    async def _exclusively(self) -> AsyncIterator[AsyncConnection]:
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
         async with self._turn, self._writer.begin() as connection:
+            if not self._sqlite:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             yield connection
 
     async def _open(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +12,39 @@ from sqlalchemy.exc import IntegrityError
 
 from acs_backend.store import schema
 from acs_backend.store.database import Database
+from tests.support.postgresql import running_postgresql
 from twilio_compat.errors import ConfigurationError
 
 COUNT = schema.versions.c.version
 
 
-@pytest.fixture(params=["memory", "file"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with running_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "file", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name an empty store of each kind."""
+    if request.param == "postgresql":
+        return await emptied(request.getfixturevalue("postgresql"))
     return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
+
+
+async def emptied(url: str) -> str:
+    database = Database(url)
+    async with database.write() as connection:
+        await connection.run_sync(schema.metadata.drop_all)
+    await database.close()
+    return url
 
 
 async def add_one(database: Database) -> None:
     """Read, give way to others, and write back what was read plus one."""
     async with database.write() as connection:
-        count = await connection.scalar(text("SELECT created_at FROM identities WHERE identity = 'counter'"))
+        counted = select(schema.identities.c.created_at).where(schema.identities.c.identity == "counter")
+        count = await connection.scalar(counted)
         await asyncio.sleep(0)
         changed = update(schema.identities).where(schema.identities.c.identity == "counter")
         await connection.execute(changed.values(created_at=count + 1))
@@ -83,7 +103,7 @@ async def test_a_block_that_is_cancelled_leaves_no_trace_and_no_lock(url: str) -
 async def test_foreign_keys_are_enforced(url: str) -> None:
     database = Database(url)
     row = {"sid": "ME", "blob_name": "b", "content_type": "x", "size": 0, "author": "a", "created_at": 0}
-    with pytest.raises(Exception, match="FOREIGN KEY"):
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         async with database.write() as connection:
             await connection.execute(insert(schema.media).values(row | {"thread_id": "nowhere"}))
     await database.close()
@@ -106,7 +126,7 @@ def work_in_a_process(url: str, writes: int) -> None:
             await connection.execute(
                 text(
                     "INSERT INTO identities (identity, acs_id, sid, attributes, native, created_at) "
-                    "VALUES ('counter', '8:acs:c', 'US', '{}', 0, 0) ON CONFLICT DO NOTHING"
+                    "VALUES ('counter', '8:acs:c', 'US', '{}', false, 0) ON CONFLICT DO NOTHING"
                 )
             )
         for _ in range(writes):
@@ -116,8 +136,8 @@ def work_in_a_process(url: str, writes: int) -> None:
     asyncio.run(work())
 
 
-async def test_processes_that_open_a_new_store_at_once_lose_no_update(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+@pytest.mark.parametrize("url", ["file", "postgresql"], indirect=True)
+async def test_processes_that_open_a_new_store_at_once_lose_no_update(url: str) -> None:
     spawn = multiprocessing.get_context("spawn")
     workers = [spawn.Process(target=work_in_a_process, args=(url, 50)) for _ in range(4)]
     for worker in workers:
@@ -127,6 +147,14 @@ async def test_processes_that_open_a_new_store_at_once_lose_no_update(tmp_path: 
     assert [0, 0, 0, 0] == [worker.exitcode for worker in workers]
     database = Database(url)
     assert 200 == await count(database)
+    await database.close()
+
+
+async def test_a_database_server_that_is_not_there_is_a_clear_error() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:9/nothing")
+    with pytest.raises(ConfigurationError, match="TWILIO_COMPAT_DATABASE_URL cannot be used"):
+        async with database.read():
+            pass
     await database.close()
 
 
