@@ -44,7 +44,9 @@ def check_endpoint(url: str, variable: str) -> str:
     except ValueError as error:
         raise ConfigurationError(f"The endpoint in {variable} is not a URL: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigurationError(f"The endpoint in {variable} must begin with https:// and a host; it is {url!r}")
+        raise ConfigurationError(
+            f"The endpoint in {variable} must begin with https:// and a host; it is {url!r}"
+        )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             f"The endpoint in {variable} is http, which would send access tokens in the clear to {host}; "
@@ -74,5 +76,7 @@ def _check_key(key: str) -> str:
     try:
         base64.b64decode(key, validate=True)
     except binascii.Error as error:
-        raise ConfigurationError(f"The accesskey in {VARIABLE} is not base64; copy it again from the portal") from error
+        raise ConfigurationError(
+            f"The accesskey in {VARIABLE} is not base64; copy it again from the portal"
+        ) from error
     return key
