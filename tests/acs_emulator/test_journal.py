@@ -120,15 +120,28 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         FileJournal(tmp_path)
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [slice(100, 4096), slice(4096, None), slice(8192, 12288)])
+def test_a_damaged_file_is_refused(tmp_path: Path, damage: slice) -> None:
     journal = FileJournal(tmp_path)
     with journal.transaction() as write:
         for number in range(2000):
             write.put("messages", str(number), {"content": "x" * 100})
     journal.close()
     damaged = bytearray((tmp_path / FILE_NAME).read_bytes())
-    damaged[4096:] = b"\xff" * len(damaged[4096:])
+    damaged[damage] = b"\xff" * len(damaged[damage])
     (tmp_path / FILE_NAME).write_bytes(damaged)
+    with pytest.raises(DataError, match="damaged"):
+        FileJournal(tmp_path)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    with journal.transaction() as write:
+        for number in range(2000):
+            write.put("messages", str(number), {"content": "x" * 100})
+    journal.close()
+    whole = (tmp_path / FILE_NAME).read_bytes()
+    (tmp_path / FILE_NAME).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="damaged"):
         FileJournal(tmp_path)
 

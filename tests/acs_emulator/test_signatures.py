@@ -12,7 +12,8 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.pipeline import PipelineContext, PipelineRequest
 from azure.core.pipeline.transport import HttpRequest
 
-from tests.acs_emulator.support import BASE_URL, World, make_world, signed_headers
+from acs_emulator.signatures import sign
+from tests.acs_emulator.support import BASE_URL, HOST, World, make_world, signed_headers
 
 TARGET = "/identities?api-version=2023-10-01"
 
@@ -89,3 +90,10 @@ async def test_the_path_counts_as_it_was_sent(world: World) -> None:
 async def test_the_clocks_may_differ_by_15_minutes(world: World, minutes: float, status: int) -> None:
     late = world.clock() + timedelta(minutes=minutes)
     assert await send(world, signed_headers(late, world.service.key, "POST", TARGET, b"{}")) == status
+
+
+async def test_a_date_without_a_zone_is_utc(world: World) -> None:
+    date, content_hash = "Sat, 31 Jan 2026 12:00:00 -0000", signed(world)["x-ms-content-sha256"]
+    signature = sign(world.service.key, "POST", TARGET, date=date, host=HOST, content_hash=content_hash)
+    authorization = f"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}"
+    assert await send(world, {**signed(world), "x-ms-date": date, "Authorization": authorization}) == 201
