@@ -40,7 +40,7 @@ class Conversations:
         session = self._session
         record = await session.backend.conversations.create(session.actor, draft)
         conversation = self._meet(record)
-        conversation._created()
+        conversation._standing.created()
         return conversation
 
     async def get(self, sid: str) -> Conversation:
@@ -78,7 +78,7 @@ class Conversations:
             self._join(record)
         for record in current.values():
             if record.last_message is not None:
-                await self._held[record.sid]._messages.catch_up(record.last_message.index)
+                await self._held[record.sid]._standing.messages.catch_up(record.last_message.index)
 
     def apply(self, event: events.Event) -> None:
         """Let *event* change what it is about; one about a conversation the user is not in is ignored."""
@@ -90,34 +90,34 @@ class Conversations:
                     self._leave(event)
             case events.ConversationUpdated(conversation=record):
                 if (conversation := self._met.get(record.sid)) is not None:
-                    conversation._take(record)
+                    conversation._standing.take(record)
             case events.ParticipantJoined(participant=member) if known := self._held.get(
                 member.conversation_sid
             ):
-                known._participants.joined(member)
+                known._standing.participants.joined(member)
             case events.ParticipantLeft(participant=member) if known := self._held.get(
                 member.conversation_sid
             ):
-                known._participants.left(member)
+                known._standing.participants.left(member)
             case events.MessageAdded(message=message) if known := self._held.get(message.conversation_sid):
-                known._messages.added(message)
+                known._standing.messages.added(message)
             case events.MessageUpdated(message=message) if known := self._held.get(message.conversation_sid):
-                known._messages.updated(message)
+                known._standing.messages.updated(message)
             case events.MessageRemoved() if known := self._held.get(event.conversation_sid):
-                known._message_removed(event.index)
+                known._standing.message_removed(event.index)
 
     def _joined(self, record: ConversationRecord) -> None:
         if not self._session.echoes.take(record.sid, "joined"):
             self._join(record)
         elif (conversation := self._met.get(record.sid)) is not None:
-            conversation._take(record)
+            conversation._standing.take(record)
 
     def _join(self, record: ConversationRecord) -> None:
-        self._meet(record)._joined(record)
+        self._meet(record)._standing.joined(record)
 
     def _leave(self, event: events.ConversationLeft) -> None:
         if (conversation := self._held.get(event.conversation_sid)) is not None:
-            conversation._left(event.reason, event.participant)
+            conversation._standing.left(event.reason, event.participant)
 
     def _learn(self, record: ConversationRecord) -> Conversation:
         """Return the object of a record that a call brought, brought up to date."""
@@ -125,7 +125,7 @@ class Conversations:
         if record.joined:
             self._join(record)
         else:
-            conversation._take(record)
+            conversation._standing.take(record)
         return conversation
 
     def _meet(self, record: ConversationRecord) -> Conversation:

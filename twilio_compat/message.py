@@ -145,14 +145,14 @@ class Message(ReplayEventEmitter):
         """Delete the message; errors as `updateBody`."""
         session = self._session
         await session.backend.messages.delete(session.actor, self._record.conversation_sid, self.sid)
-        self._conversation._message_removed(self.index)
+        self._conversation._standing.message_removed(self.index)
         return self
 
     async def _change(self, changes: MessageChanges) -> Self:
         session = self._session
         where = self._record.conversation_sid
         record = await session.backend.messages.update(session.actor, where, self.sid, changes)
-        self._conversation._messages.updated(record)
+        self._conversation._standing.messages.updated(record)
         return self
 
     def _take(self, record: MessageRecord) -> list[str]:

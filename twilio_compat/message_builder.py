@@ -75,7 +75,7 @@ class UnsentMessage:
         """
         self._origin = None
         media = [await self._upload(each) for each in self.mediaContent]
-        return await self._conversation._messages.send(self._draft(tuple(media)))
+        return await self._conversation._standing.messages.send(self._draft(tuple(media)))
 
     async def _upload(self, given: SendMediaOptions) -> MediaRecord:
         return await self._session.backend.media.upload(self._session.actor, upload_of(given))

@@ -77,11 +77,11 @@ class Announcements:
 class Messages:
     """The messages of one conversation, as one client knows them."""
 
-    def __init__(self, session: Session, conversation: Conversation, newest: int | None) -> None:
-        """Begin at index *newest*, or before the first message where that is None."""
+    def __init__(self, session: Session, conversation: Conversation, last: LastMessage | None) -> None:
+        """Begin after the message that is *last*; None: there is none yet."""
         self._session = session
         self._conversation = conversation
-        self._announcements = Announcements(newest)
+        self._announcements = Announcements(last.index if last else None)
         self._alive: WeakValueDictionary[int, Message] = WeakValueDictionary()
         self._kept: OrderedDict[int, Message] = OrderedDict()
 
@@ -128,6 +128,10 @@ class Messages:
             if not page.has_newer:
                 return
 
+    def met(self, index: int) -> Message | None:
+        """Return a message from memory, if it is there."""
+        return self._alive.get(index)
+
     # News
 
     def begin_after(self, newest: int | None) -> None:
@@ -146,18 +150,20 @@ class Messages:
         if message is not None and (reasons := message._take(record)):
             change = MessageUpdatedEventArgs(message=message, updateReasons=reasons)
             message.emit("updated", change)
-            self._conversation._announce("messageUpdated", change)
+            self._conversation._standing.announce("messageUpdated", change)
 
     def removed(self, index: int) -> None:
         """Announce the deletion of a message this client has met."""
         message = self._alive.pop(index, None)
         self._kept.pop(index, None)
         if message is not None:
-            self._conversation._announce("messageRemoved", message)
+            self._conversation._standing.announce("messageRemoved", message)
 
     def _announce(self, record: MessageRecord) -> None:
-        self._conversation._announce("messageAdded", self._meet(record))
-        self._conversation._last_message(LastMessage(index=record.index, date_created=record.date_created))
+        self._conversation._standing.announce("messageAdded", self._meet(record))
+        self._conversation._standing.message_added(
+            LastMessage(index=record.index, date_created=record.date_created)
+        )
 
     def _meet(self, record: MessageRecord) -> Message:
         """Return the one object of a message, brought up to date."""

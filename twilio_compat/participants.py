@@ -53,7 +53,7 @@ class Participants:
         record = await session.backend.participants.create(session.actor, self._conversation.sid, draft)
         if record.identity == session.actor.identity:
             self._known[record.sid] = self._meet(record)
-            self._conversation._join()
+            self._conversation._standing.join()
         elif self._come(record):
             session.echoes.expect(record.sid, "joined")
         return record
@@ -68,7 +68,7 @@ class Participants:
         if (member := self._named(sid_or_identity)) is None:
             return
         if member.identity == own:
-            self._conversation._leave("left", member._record)
+            self._conversation._standing.leave("left", member._record)
         elif self._go(member._record):
             session.echoes.expect(member.sid, "left")
 
@@ -90,7 +90,7 @@ class Participants:
         self._known.clear()
         self._announced.clear()
         if member is not None:
-            self._conversation._announce("participantLeft", member)
+            self._conversation._standing.announce("participantLeft", member)
 
     def _come(self, record: ParticipantRecord) -> bool:
         """Announce a new member; return False where the last that was announced is that they came."""
@@ -98,7 +98,7 @@ class Participants:
         if self._announced.get(record.sid) is True:
             return False
         self._announced[record.sid] = True
-        self._conversation._announce("participantJoined", member)
+        self._conversation._standing.announce("participantJoined", member)
         return True
 
     def _go(self, record: ParticipantRecord) -> bool:
@@ -108,7 +108,7 @@ class Participants:
         if self._announced.get(record.sid) is False:
             return False
         self._announced[record.sid] = False
-        self._conversation._announce("participantLeft", member)
+        self._conversation._standing.announce("participantLeft", member)
         return True
 
     def _named(self, sid_or_identity: str) -> Participant | None:

@@ -171,7 +171,7 @@ async def test_an_older_state_of_a_message_does_not_undo_an_edit(room: Conversat
     [only] = (await room.getMessages()).items
     old = only._record
     await only.updateBody("after")
-    room._messages.updated(old)
+    room._standing.messages.updated(old)
     assert "after" == only.body
 
 
@@ -197,11 +197,36 @@ async def test_a_deletion_is_told_to_both_and_the_last_message_goes_back(
     last = (await room.getMessages(1)).items[0]
     at_alice, at_bob = Journal(alice), Journal(bob)
     assert last is await last.remove()
-    assert ["messageRemoved:second"] == at_alice.read()
-    assert ["conversationUpdated:lastMessage"] == await at_alice.settled()
-    assert ["messageRemoved:second", "conversationUpdated:lastMessage"] == at_bob.read()
+    expected = ["messageRemoved:second", "conversationUpdated:lastMessage"]
+    assert expected == at_alice.read()
+    assert [] == await at_alice.settled()
+    assert expected == at_bob.read()
     assert room.lastMessage is not None
     assert 0 == room.lastMessage["index"]
+
+
+async def test_the_last_message_goes_back_past_what_the_client_has_met_once_the_source_says_so(
+    room: Conversation, sign_in: SignIn
+) -> None:
+    for number in range(3):
+        await room.sendMessage(str(number))
+    newest, middle, _ = reversed((await room.getMessages()).items)
+    await middle.remove()
+    late = await sign_in("bob")
+    await settle()
+    journal = Journal(late, ["conversationUpdated"])
+    theirs = await late.getConversationBySid(room.sid)
+    await newest.remove()
+    assert ["conversationUpdated:lastMessage"] == await journal.settled()
+    assert theirs.lastMessage is not None
+    assert 0 == theirs.lastMessage["index"]
+
+
+async def test_after_the_only_message_is_deleted_there_is_no_last_one(room: Conversation) -> None:
+    await room.sendMessage("only")
+    [only] = (await room.getMessages()).items
+    await only.remove()
+    assert room.lastMessage is None
 
 
 async def test_editing_a_message_that_is_gone_is_not_found(room: Conversation) -> None:
