@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator
@@ -16,8 +17,20 @@ from acs_emulator.cli import main as acs_emulator
 from acs_emulator.operations import OPERATIONS, Operation
 from acs_emulator.options import Options
 from tests.docs.markdown import ROOT
-from twilio_compat import errors
+from twilio_compat import (
+    Client,
+    Conversation,
+    Media,
+    Message,
+    MessageBuilder,
+    Paginator,
+    Participant,
+    UnsentMessage,
+    User,
+    errors,
+)
 from twilio_compat.cli import commands as twilio_compat
+from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.settings import ENVIRONMENT, Settings
 
 
@@ -89,6 +102,32 @@ def test_every_command_is_documented_with_all_its_options(called: str, command: 
     assert section is not None, f"docs/reference/commands.md has no section for {called}"
     flags = {flag for each in command.params if isinstance(each, click.Option) for flag in each.opts}
     assert set() == {flag for flag in flags - {"--help"} if f"`{flag}" not in section[1]}
+
+
+CLASSES: list[type] = [
+    *(Client, Conversation, Participant, Message, MessageBuilder, UnsentMessage, Media, User, Paginator)
+]
+
+
+def members(cls: type) -> dict[str, set[str]]:
+    """Return the public members of one of Twilio's classes, by kind; what every emitter has is left out."""
+    found = {name: inspect.getattr_static(cls, name) for name in dir(cls) if not name.startswith("_")}
+    own = {name: value for name, value in found.items() if name not in dir(ReplayEventEmitter)}
+    kinds = {
+        "properties": {name for name, value in own.items() if isinstance(value, property)},
+        "events": {name for name, value in own.items() if isinstance(value, str) and name == value},
+    }
+    methods = {name for name, value in own.items() if callable(value) or isinstance(value, classmethod)}
+    return {**kinds, "methods": methods}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_the_reference_has_exactly_the_members_there_are(cls: type) -> None:
+    page = read("docs/reference/client.md")
+    section = page.split(f"\n## `{cls.__name__}`\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| (properties|events|methods) \| (.*) \|$", section, re.MULTILINE))
+    listed = {kind: set(re.findall(r"`(\w+)`", names)) for kind, names in rows.items()}
+    assert {kind: names for kind, names in members(cls).items() if names} == listed
 
 
 def codes_in_the_source() -> set[int]:
