@@ -29,6 +29,7 @@ from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.recorder import Recorder
 from acs_backend.retries import Retries
+from acs_backend.sender import Sender
 from acs_backend.store.database import Database
 from acs_backend.users import Users
 from acs_backend.writer_lease import WriterLease
@@ -94,10 +95,9 @@ class _Parts:
             core.media,
             self.ledger,
             self.listings,
-            core.recorder,
+            Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
             core.hub,
             metadata_budget=core.settings.metadata_budget,
-            deadline=core.settings.deadline,
         )
 
 

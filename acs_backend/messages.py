@@ -1,19 +1,15 @@
-"""Messages: sending each exactly once, and reading them by index.
+"""Messages, by index.
 
-**Sending.** ACS has no way to say "this is the message I sent before". So each message carries its mutation id in
-its metadata. When a post ends without a clear answer, the sender lists the newest messages and looks for that id
-before it posts again. A copy that turns up even later is hidden by the ledger. When the deadline passes with the
-outcome still unknown, the error says so; a further call with the same mutation id looks before it posts.
+A page of the newest messages costs one request: a listing tells whether the actor is a member, brings the ledger up
+to date and has the contents. For older pages the ledger says which messages are wanted; their contents come from
+further listing, up to 200 at a time, or one by one where that is fewer requests.
 
-**Reading.** A page of the newest messages costs one request: a listing tells whether the actor is a member, brings
-the ledger up to date and has the contents. For older pages the ledger says which messages are wanted; their contents
-come from further listing, up to 200 at a time, or one by one where that is fewer requests.
+`acs_backend.sender` sees to it that a message is sent exactly once, `acs_backend.message_codec` to what it carries.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 from azure.communication.chat import ChatMessage
@@ -30,26 +26,20 @@ from acs_backend.listings import LARGEST_PAGE, Listings
 from acs_backend.media import Media
 from acs_backend.message_codec import DecodedMessage, EncodedMessage
 from acs_backend.participants import Participants
-from acs_backend.recorder import Recorder, Sending
-from acs_backend.retries import OutcomeUnknown, Retries
+from acs_backend.retries import Retries
+from acs_backend.sender import Sender
 from acs_backend.sids import participant_sid
 from acs_backend.store import messages as table
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.times import to_time
-from twilio_compat.errors import (
-    ForbiddenError,
-    NotFoundError,
-    ServiceTimeoutError,
-    TwilsockUpstreamError,
-)
+from twilio_compat.errors import ForbiddenError, NotFoundError
 from twilio_compat.records import Actor, Direction, MessageChanges, MessageDraft, MessagePage, MessageRecord
 
 SLACK = 8
 """Entries asked for beyond the size of a page: system messages and deleted ones take room in a listing."""
 FETCHES_AT_ONCE = 8
 LARGEST_INDEX = 2**31 - 1
-REMEMBERED_SENDS = 10_000
 
 
 class Messages:
@@ -66,13 +56,12 @@ class Messages:
         media: Media,
         ledger: Ledger,
         listings: Listings,
-        recorder: Recorder,
+        sender: Sender,
         hub: Hub,
         *,
         metadata_budget: int,
-        deadline: float,
     ) -> None:
-        """*metadata_budget* is in bytes, *deadline* in seconds for one send with all it takes."""
+        """Allow the metadata of a message *metadata_budget* bytes."""
         self._database = database
         self._clients = clients
         self._identities = identities
@@ -82,12 +71,9 @@ class Messages:
         self._media = media
         self._ledger = ledger
         self._listings = listings
-        self._recorder = recorder
+        self._sender = sender
         self._hub = hub
         self._metadata_budget = metadata_budget
-        self._deadline = deadline
-        self._unclear: OrderedDict[str, None] = OrderedDict()
-        """Mutation ids of sends that may have had their effect without this process knowing."""
 
     # The port
 
@@ -96,7 +82,7 @@ class Messages:
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.thread_id(actor, conversation_sid)
         encoded = await self._encode(thread_id, draft)
-        row = await self._send(user, thread_id, draft.mutation_id, encoded)
+        row = await self._sender.send(user, thread_id, draft.mutation_id, encoded)
         if draft.media:
             await self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
@@ -189,81 +175,6 @@ class Messages:
             records.append(_record(conversation_sid, row, message, each, author, sids.get(sender)))
         return records
 
-    # Sending
-
-    async def _encode(
-        self, thread_id: str, draft: MessageDraft, urls: Mapping[str, str] | None = None
-    ) -> EncodedMessage:
-        urls = dict(urls or {})
-        kept = [each for each in draft.media if each.sid not in urls]
-        if kept:
-            urls |= await self._media.attachment_urls(kept)
-        encoded = message_codec.encode(draft, urls, budget=self._metadata_budget)
-        if encoded.overflow_id is not None and encoded.overflow is not None:
-            async with self._database.write() as connection:
-                await table.add_overflow(connection, thread_id, encoded.overflow_id, encoded.overflow)
-        return encoded
-
-    async def _send(
-        self, user: AcsUser, thread_id: str, mutation_id: str, encoded: EncodedMessage
-    ) -> LedgerRow:
-        """Post the message and return its row; what goes wrong from the post on leaves the send unclear."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                with translated(Subject.CONVERSATION):
-                    sending = await self._post(user, thread_id, mutation_id, encoded)
-                    row = await self._recorder.index(sending)
-        except TwilsockUpstreamError:
-            raise
-        except TimeoutError as error:
-            self._note_unclear(mutation_id)
-            raise ServiceTimeoutError(
-                "No answer within the deadline; whether the message was sent is unknown"
-            ) from error
-        except BaseException:
-            self._note_unclear(mutation_id)
-            raise
-        self._unclear.pop(mutation_id, None)
-        return row
-
-    async def _post(
-        self, user: AcsUser, thread_id: str, mutation_id: str, encoded: EncodedMessage
-    ) -> Sending:
-        thread = self._clients.thread(user, thread_id)
-        until = self._retries.until()
-        async with self._recorder.sending(user, thread_id, mutation_id) as sending:
-            if mutation_id in self._unclear:
-                self._recorder.cast_doubt(sending)
-                sending.message_id = await self._look_for(user, thread_id, mutation_id)
-            attempt = 0
-            while sending.message_id is None:
-                try:
-                    sent = await self._retries.once(
-                        lambda: thread.send_message(encoded.content, metadata=encoded.metadata), until=until
-                    )
-                    sending.message_id = int(sent.id)
-                except OutcomeUnknown:
-                    self._recorder.cast_doubt(sending)
-                    if not await self._retries.pause(attempt, until):
-                        raise
-                    sending.message_id = await self._look_for(user, thread_id, mutation_id)
-                    attempt += 1
-        return sending
-
-    async def _look_for(self, user: AcsUser, thread_id: str, mutation_id: str) -> int | None:
-        """Return the id of the message that carries *mutation_id*, if there is one among the newest."""
-        listing = await self._ledger.catch_up(user, thread_id, size=SLACK)
-        seen = [each.message_id for each in listing if each.mutation_id == mutation_id]
-        if seen:
-            await self._ledger.absorb(thread_id, listing)
-        row = await self._ledger.sent(thread_id, mutation_id)
-        return row.message_id if row is not None else None
-
-    def _note_unclear(self, mutation_id: str) -> None:
-        self._unclear[mutation_id] = None
-        if len(self._unclear) > REMEMBERED_SENDS:
-            self._unclear.popitem(last=False)
-
     # Reading
 
     async def _select(
@@ -343,6 +254,19 @@ class Messages:
         return message
 
     # Translating
+
+    async def _encode(
+        self, thread_id: str, draft: MessageDraft, urls: Mapping[str, str] | None = None
+    ) -> EncodedMessage:
+        urls = dict(urls or {})
+        kept = [each for each in draft.media if each.sid not in urls]
+        if kept:
+            urls |= await self._media.attachment_urls(kept)
+        encoded = message_codec.encode(draft, urls, budget=self._metadata_budget)
+        if encoded.overflow_id is not None and encoded.overflow is not None:
+            async with self._database.write() as connection:
+                await table.add_overflow(connection, thread_id, encoded.overflow_id, encoded.overflow)
+        return encoded
 
     async def _edited(self, thread_id: str, old: ChatMessage, changes: MessageChanges) -> EncodedMessage:
         """Return what *old* becomes; what does not change stays, its media and its mutation id above all."""

@@ -36,11 +36,9 @@ from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, 
 from acs_backend.identities import Identities
 from acs_backend.ledger import Ledger
 from acs_backend.listings import Listings
-from acs_backend.sids import conversation_sid
 from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,
-    ConversationLeft,
     ConversationUpdated,
     Event,
     SourceInterrupted,
@@ -229,12 +227,11 @@ class Subscription:
         self._tell(thread_id, cursor.read(listing), [ConversationJoined(conversation=found[0]), *events])
 
     async def _lose(self, thread_id: str) -> None:
-        row = await self._source.conversations.row(thread_id)
         deleted = await self._source.conversations.was_deleted(self._user, thread_id)
-        sid = row.sid if row is not None else conversation_sid(thread_id)
+        event = await self._source.teller.leave(self._user, thread_id, "deleted" if deleted else "left")
         del self._cursors[thread_id]
         self._in_use.pop(thread_id, None)
-        self._outbox.append(ConversationLeft(conversation_sid=sid, reason="deleted" if deleted else "left"))
+        self._outbox.append(event)
 
     async def _notice_topic(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
         cursor = self._cursors.get(thread_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations, record
@@ -11,6 +12,7 @@ from acs_backend.event_sources.thread_cursor import ThreadCursor
 from acs_backend.ledger import Ledger
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
+from acs_backend.sids import conversation_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.messages import LedgerRow
 from twilio_compat.events import (
@@ -56,6 +58,23 @@ class Teller:
                 events += await self._of_members(user, conversation, entry)
         return events
 
+    async def leave(
+        self, user: AcsUser, thread_id: str, reason: Literal["left", "deleted"]
+    ) -> ConversationLeft:
+        """Return what to tell a user who is no member of a thread any more."""
+        conversation = await self._conversations.row(thread_id)
+        if conversation is None:
+            return ConversationLeft(conversation_sid=conversation_sid(thread_id), reason=reason)
+        themselves = await self._participants.records(conversation, [user.id])
+        return ConversationLeft(
+            conversation_sid=conversation.sid, reason=reason, participant=next(iter(themselves), None)
+        )
+
+    async def _of_self(self, user: AcsUser, conversation: Conversation, entry: Entry) -> Event:
+        if entry.kind is Kind.ADDED:
+            return ConversationJoined(conversation=record(conversation, joined=True))
+        return await self.leave(user, conversation.thread_id, "left")
+
     async def _rows(
         self, thread_id: str, listing: Sequence[Entry], news: Sequence[Entry]
     ) -> Mapping[int, LedgerRow]:
@@ -80,7 +99,7 @@ class Teller:
     async def _of_members(self, user: AcsUser, conversation: Conversation, entry: Entry) -> Sequence[Event]:
         events: list[Event] = []
         if user.id in entry.members:
-            events.append(_of_self(conversation, entry))
+            events.append(await self._of_self(user, conversation, entry))
         others = [each for each in entry.members if each != user.id]
         for participant in await self._participants.records(conversation, others):
             if entry.kind is Kind.ADDED:
@@ -88,12 +107,6 @@ class Teller:
             else:
                 events.append(ParticipantLeft(participant=participant))
         return events
-
-
-def _of_self(conversation: Conversation, entry: Entry) -> Event:
-    if entry.kind is Kind.ADDED:
-        return ConversationJoined(conversation=record(conversation, joined=True))
-    return ConversationLeft(conversation_sid=conversation.sid, reason="left")
 
 
 def _of_message(

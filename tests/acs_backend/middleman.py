@@ -48,6 +48,7 @@ class Middleman:
         self._resources = AsyncExitStack()
         self._late: list[asyncio.Task[object]] = []
         self.endpoint = ""
+        self.first_send = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._session = await self._resources.enter_async_context(
@@ -82,6 +83,8 @@ class Middleman:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         seen = Seen(request.method, request.path)
         self.seen.append(seen)
+        if _is_send(seen):
+            self.first_send.set()
         body = await request.read()
         fault = self.fault(seen)
         match fault:

@@ -1,0 +1,114 @@
+"""Sending each message exactly once.
+
+ACS has no way to say "this is the message I sent before". So each message carries its mutation id in its metadata.
+When a post ends without a clear answer, the sender lists the newest messages and looks for that id before it posts
+again. A copy that turns up even later is hidden by the ledger.
+
+When the deadline passes with the outcome still unknown, the error says so. A further call with the same mutation id
+looks before it posts, so a caller may repeat it without doubling the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from azure.core.exceptions import AzureError
+
+from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.errors import Subject, translated
+from acs_backend.ledger import Ledger
+from acs_backend.message_codec import EncodedMessage
+from acs_backend.recorder import Recorder, Sending
+from acs_backend.retries import OutcomeUnknown, Retries
+from acs_backend.store.messages import LedgerRow
+from twilio_compat.errors import InvalidResponseError, ServiceTimeoutError, TwilsockUpstreamError
+
+FIRST_LOOK = 10
+"""Entries that a search for a message asks for first."""
+REMEMBERED_SENDS = 10_000
+
+
+class Sender:
+    """Posts messages, as the users who write them."""
+
+    def __init__(
+        self, clients: AcsClients, retries: Retries, ledger: Ledger, recorder: Recorder, *, deadline: float
+    ) -> None:
+        """Give each send, with all it takes, *deadline* seconds."""
+        self._clients = clients
+        self._retries = retries
+        self._ledger = ledger
+        self._recorder = recorder
+        self._deadline = deadline
+        self._unclear: OrderedDict[str, None] = OrderedDict()
+        """Mutation ids of sends that may have had their effect without this process knowing."""
+
+    async def send(
+        self, user: AcsUser, thread_id: str, mutation_id: str, message: EncodedMessage
+    ) -> LedgerRow:
+        """Post the message and return its row. `ForbiddenError` 50430, `NotFoundError` 50350, `BackendError`."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                with translated(Subject.CONVERSATION):
+                    sending = await self._post(user, thread_id, mutation_id, message)
+                    row = await self._recorder.index(sending)
+        except TwilsockUpstreamError:
+            raise
+        except TimeoutError as error:
+            self._note_unclear(mutation_id)
+            raise ServiceTimeoutError(
+                "No answer within the deadline; whether the message was sent is unknown"
+            ) from error
+        except BaseException:
+            self._note_unclear(mutation_id)
+            raise
+        self._unclear.pop(mutation_id, None)
+        return row
+
+    async def _post(
+        self, user: AcsUser, thread_id: str, mutation_id: str, message: EncodedMessage
+    ) -> Sending:
+        until = self._retries.until()
+        async with self._recorder.sending(user, thread_id, mutation_id) as sending:
+            if mutation_id in self._unclear:
+                self._recorder.cast_doubt(sending)
+                sending.message_id = await self._look_for(sending)
+            attempt = 0
+            while sending.message_id is None:
+                try:
+                    sending.message_id = await self._post_once(sending, message, until)
+                except OutcomeUnknown:
+                    self._recorder.cast_doubt(sending)
+                    if not await self._retries.pause(attempt, until):
+                        raise
+                    sending.message_id = await self._look_for(sending)
+                    attempt += 1
+        return sending
+
+    async def _post_once(self, sending: Sending, message: EncodedMessage, until: float) -> int:
+        thread = self._clients.thread(sending.user, sending.thread_id)
+        sent = await self._retries.once(
+            lambda: thread.send_message(message.content, metadata=message.metadata), until=until
+        )
+        if not str(sent.id).isdecimal():
+            raise OutcomeUnknown(
+                InvalidResponseError(f"ACS gave a message the id {sent.id!r}, which is no number")
+            )
+        return int(sent.id)
+
+    async def _look_for(self, sending: Sending) -> int | None:
+        """Return the id of the message that carries the mutation id, if there is one among the newest."""
+        try:
+            listing = await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_LOOK)
+        except (AzureError, TimeoutError) as error:
+            raise OutcomeUnknown(error) from error
+        if any(each.mutation_id == sending.mutation_id for each in listing):
+            await self._ledger.absorb(sending.thread_id, listing)
+        row = await self._ledger.sent(sending.thread_id, sending.mutation_id)
+        return None if row is None else row.message_id
+
+    def _note_unclear(self, mutation_id: str) -> None:
+        self._unclear[mutation_id] = None
+        if len(self._unclear) > REMEMBERED_SENDS:
+            self._unclear.popitem(last=False)
