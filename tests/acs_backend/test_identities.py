@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from azure.communication.identity import CommunicationUserIdentifier
@@ -95,14 +94,16 @@ async def test_an_identity_seen_by_many_tasks_at_once_gets_one_user(emulator: Em
     assert 1 == len(set(ids))
 
 
-async def test_two_backends_that_see_an_identity_at_once_agree(emulator: Emulator, tmp_path: Path) -> None:
-    settings = settings_for(emulator, database_url=f"sqlite:///{tmp_path / 'store.db'}")
+async def test_two_backends_that_see_an_identity_at_once_agree(emulator: Emulator, shared_store: str) -> None:
+    settings = settings_for(emulator, database_url=shared_store)
     async with opened(settings) as one, opened(settings) as other:
         names = [f"user {number}" for number in range(10)]
         ours = asyncio.gather(*(one.acs_id(name) for name in names))
         theirs = asyncio.gather(*(other.acs_id(name) for name in names))
-        assert await ours == await theirs
+        agreed = await ours
+        assert agreed == await theirs
         assert (await one.steward()).id == (await other.steward()).id
+        assert {*agreed, (await one.steward()).id} == set(emulator.service.state.users)
 
 
 async def test_a_raw_acs_id_is_its_own_identity(emulator: Emulator) -> None:
