@@ -110,7 +110,7 @@ class Conversations:
         if not self._session.echoes.take(record.sid, "joined"):
             self._join(record)
         elif (conversation := self._met.get(record.sid)) is not None:
-            conversation._standing.take(record)
+            conversation._standing.confirmed(record)
 
     def _join(self, record: ConversationRecord) -> None:
         self._meet(record)._standing.joined(record)
@@ -120,9 +120,12 @@ class Conversations:
             conversation._standing.left(event.reason, event.participant)
 
     def _learn(self, record: ConversationRecord) -> Conversation:
-        """Return the object of a record that a call brought, brought up to date."""
+        """Return the object of a record that a call brought, brought up to date.
+
+        That the user is in it is out of date where they left while the call was under way.
+        """
         conversation = self._meet(record)
-        if record.joined:
+        if record.joined and not self._session.echoes.expects(record.sid, "left"):
             self._join(record)
         else:
             conversation._standing.take(record)

@@ -43,13 +43,17 @@ class Echoes:
 
     def take(self, sid: str, change: Change) -> bool:
         """Return whether *change* of *sid* was expected; older ones of the same sid do not come any more."""
-        now = self._clock()
-        while self._expected and self._expected[0].until <= now:
-            self._expected.popleft()
-        if not any((each.sid, each.change) == (sid, change) for each in self._expected):
+        if not self.expects(sid, change):
             return False
         self._drop_through(sid, change)
         return True
+
+    def expects(self, sid: str, change: Change) -> bool:
+        """Return whether *change* of *sid* is still to be reported."""
+        now = self._clock()
+        while self._expected and self._expected[0].until <= now:
+            self._expected.popleft()
+        return any((each.sid, each.change) == (sid, change) for each in self._expected)
 
     def forget(self) -> None:
         """Expect nothing any more."""

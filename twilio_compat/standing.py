@@ -118,6 +118,12 @@ class Standing:
         if changed and record.sid in self._held:
             self._announce_update(changed)
 
+    def confirmed(self, record: ConversationRecord) -> None:
+        """Take the state the event source tells of a join that was applied when its call returned."""
+        self.take(record)
+        if self.record.joined and record.last_message is not None:
+            self.message_added(record.last_message)
+
     # The last message
 
     def message_added(self, last: LastMessage) -> None:

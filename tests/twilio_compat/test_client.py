@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -15,10 +17,12 @@ from twilio_compat import Client, Settings, events
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
+    InvalidResponseError,
     ServiceUnavailableError,
     TokenError,
     TwilioCompatError,
 )
+from twilio_compat.records import Actor
 
 from .conftest import SignIn
 
@@ -297,6 +301,46 @@ async def test_an_interruption_is_told_and_its_end(service: MemoryService, alice
         "connectionError:Connection error: No route",
         "connectionStateChanged:connected",
     ] == await journal.settled()
+
+
+async def test_missed_messages_that_cannot_be_fetched_are_told_and_the_news_go_on(
+    service: MemoryService, alice: Client, bob: Client
+) -> None:
+    room = await (await alice.createConversation(friendlyName="Room")).join()
+    await room.add("bob")
+    await settle()
+    service.tell("bob", events.SourceRefused(error=EXPIRED))
+    await settle()
+    await room.sendMessage("missed")
+    service.fail_next("messages.page", ServiceUnavailableError("No route"))
+    journal = Journal(bob, ["connectionStateChanged", "connectionError", "messageAdded"])
+    await bob.updateToken(service.token("bob"))
+    await settle()
+    await room.sendMessage("heard")
+    assert [
+        "connectionStateChanged:connected",
+        "connectionError:Connection error: No route",
+        "messageAdded:heard",
+    ] == await journal.settled()
+
+
+async def test_a_backend_whose_news_end_fails_the_client(service: MemoryService) -> None:
+    class Silent(MemoryBackend):
+        @asynccontextmanager
+        async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[events.Event]]:
+            async def news() -> AsyncIterator[events.Event]:
+                yield events.Synchronized(conversations=())
+
+            yield news()
+
+    client = Client(service.token("alice"), {"backend": Silent(service)})
+    journal = Journal(client, ["stateChanged", "connectionError"])
+    assert [
+        "stateChanged:initialized",
+        "connectionError:Connection error: The backend's event stream ended by itself",
+    ] == await journal.settled()
+    with pytest.raises(InvalidResponseError):
+        await client.getSubscribedConversations()
 
 
 async def test_the_end_of_a_token_is_announced_before_and_at_it(service: MemoryService) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.journal import Journal
+from tests.support.journal import Journal, settle
 from tests.support.memory_backend import MemoryService
 from twilio_compat import Client
 from twilio_compat.echoes import LIFETIME, Change, Echoes
@@ -77,3 +77,29 @@ async def test_joining_and_leaving_in_one_breath_is_told_once_each(
         ]
         assert expected == journal.read()
     assert ([], "notParticipating") == (await journal.settled(), room.status)
+
+
+async def test_a_list_fetched_before_one_left_does_not_bring_one_back(
+    service: MemoryService, alice: Client
+) -> None:
+    room = await (await alice.createConversation(friendlyName="Room")).join()
+    await settle()
+    outdated = service.rooms[room.sid].seen_by("alice")
+    with service.hold_news():
+        await room.leave()
+        alice._conversations._learn(outdated)
+    await settle()
+    assert "notParticipating" == room.status
+
+
+async def test_coming_back_shows_the_last_message_sent_meanwhile(alice: Client, bob: Client) -> None:
+    room = await (await alice.createConversation(friendlyName="Room")).join()
+    await room.add("bob")
+    await room.leave()
+    await settle()
+    theirs = await bob.getConversationBySid(room.sid)
+    await theirs.sendMessage("meanwhile")
+    await room.join()
+    await settle()
+    assert room.lastMessage is not None
+    assert 0 == room.lastMessage["index"]
