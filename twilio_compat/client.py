@@ -89,7 +89,19 @@ _CONVERSATION_OPTIONS: Final = optional(
 
 
 class Client(ReplayEventEmitter):
-    """A user's connection to their conversations."""
+    """A user's connection to their conversations.
+
+    What its events carry, and when they come:
+
+    * ``stateChanged`` "initialized" or "failed"; ``initialized`` nothing; ``initFailed`` ``{"error": ...}``.
+    * ``connectionStateChanged`` a `ConnectionState`; ``connectionError`` a `ConnectionErrorData`.
+    * ``tokenAboutToExpire``, three minutes before the end of the token, and ``tokenExpired`` nothing.
+    * ``conversationAdded``, ``conversationJoined``, ``conversationLeft``, ``conversationRemoved`` a `Conversation`.
+    * ``conversationUpdated`` ``{"conversation": ..., "updateReasons": [...]}``.
+    * ``participantJoined``, ``participantLeft`` a `Participant`, when somebody comes or goes.
+    * ``messageAdded``, ``messageRemoved`` a `Message`; ``messageUpdated`` ``{"message": ..., "updateReasons": [...]}``.
+    * ``userSubscribed`` a `User`; ``userUpdated`` ``{"user": ..., "updateReasons": [...]}``.
+    """
 
     version: Final = version("twilio-acs-compat")
 
@@ -132,14 +144,11 @@ class Client(ReplayEventEmitter):
     @classmethod
     async def create(cls, token: str, options: ClientOptions | None = None) -> Self:
         """Make a client and wait until it is initialized. Raises what made it fail, a `TokenError` above all."""
-        client = cls(token, options)
-        await client._session.ready()
-        return client
+        return await cls(token, options)._started()
 
     async def __aenter__(self) -> Self:
         """Wait until it is initialized. Raises what made it fail."""
-        await self._session.ready()
-        return self
+        return await self._started()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -156,6 +165,14 @@ class Client(ReplayEventEmitter):
     def __repr__(self) -> str:
         """Name the user and the state of the connection."""
         return f"<Client of {self.user.identity!r} {self.connectionState}>"
+
+    async def _started(self) -> Self:
+        try:
+            await self._session.ready()
+        except BaseException:  # a cancellation too: nobody else can shut it down
+            await self.shutdown()
+            raise
+        return self
 
     @property
     def connectionState(self) -> ConnectionState:

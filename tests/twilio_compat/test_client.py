@@ -81,6 +81,18 @@ async def test_every_call_on_a_failed_client_raises_what_made_it_fail(service: M
     assert "denied" == client.connectionState
 
 
+async def test_giving_up_on_create_leaves_nothing_running(service: MemoryService) -> None:
+    before = asyncio.all_tasks()
+    creating = asyncio.ensure_future(
+        Client.create(service.token("alice"), {"backend": MemoryBackend(service)})
+    )
+    await asyncio.sleep(0)
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    assert before == asyncio.all_tasks()
+
+
 async def test_create_raises_for_a_refused_token(service: MemoryService) -> None:
     with pytest.raises(TokenError):
         await Client.create("forged", {"backend": MemoryBackend(service)})

@@ -54,7 +54,6 @@ async def test_after_the_last_a_new_one_is_opened(service: MemoryService, opened
 async def test_a_refused_client_gives_its_share_back(service: MemoryService, opened: list[Settings]) -> None:
     with pytest.raises(TokenError):
         await Client.create("forged", {"settings": Settings()})
-    await asyncio.sleep(0)
     assert (1, 1) == (len(opened), service.closed)
 
 
