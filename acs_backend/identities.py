@@ -37,9 +37,16 @@ from acs_backend.retries import Retries
 from acs_backend.sids import user_sid
 from acs_backend.store import identities as table
 from acs_backend.store.database import Database
-from twilio_compat.errors import ArgumentError, DirectModeError, ForbiddenError, LimitError, TokenError
+from twilio_compat.errors import (
+    ArgumentError,
+    ConfigurationError,
+    DirectModeError,
+    ForbiddenError,
+    LimitError,
+    TokenError,
+)
 from twilio_compat.records import Actor, IssuedIdentity
-from twilio_compat.settings import Settings
+from twilio_compat.settings import ENVIRONMENT, Settings
 from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, read_token, verify_token
 
 STEWARD = "twilio-acs-compat:steward"
@@ -149,8 +156,7 @@ class Identities:
     # Signing in
 
     async def _sign_in_with_twilio(self, token: str) -> Actor:
-        key = self._settings.need("twilio_api_key", "to verify Twilio access tokens")
-        secret = self._settings.need("twilio_api_secret", "to verify Twilio access tokens")
+        key, secret = self._twilio_key()
         verified = verify_token(token, key=key, secret=secret, now=self._clock())
         if is_raw_id(verified.identity) or verified.identity == STEWARD:
             raise TokenError(
@@ -164,6 +170,15 @@ class Identities:
         )
         await self.acting(actor)
         return actor
+
+    def _twilio_key(self) -> tuple[str, str]:
+        """Return the API key and its secret; the error names all that is missing for signing in with them."""
+        key, secret = self._settings.twilio_api_key, self._settings.twilio_api_secret
+        if key and secret and not self.direct:
+            return key, secret
+        needed = {"connection_string": not self.direct, "twilio_api_key": key, "twilio_api_secret": secret}
+        missing = ", ".join(ENVIRONMENT[name] for name, present in needed.items() if not present)
+        raise ConfigurationError(f"Not set, but needed to sign in with Twilio access tokens: {missing}")
 
     async def _sign_in_with_acs(self, token: str, unverified: UnverifiedToken) -> Actor:
         acs_id = _bearer_of(unverified)

@@ -19,17 +19,25 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 from sqlalchemy import event, insert, make_url, select, text
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    InvalidRequestError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from acs_backend.store import schema, sqlite
-from twilio_compat.errors import ConfigurationError
+from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 VARIABLE = "TWILIO_COMPAT_DATABASE_URL"
 _ADVISORY_LOCK = 0x7477_636F
@@ -58,18 +66,20 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads."""
+        """Open a transaction that only reads. `ServiceUnavailableError` where the database fails."""
         await self._open()
-        async with self._turn if self._in_memory else nullcontext():
-            async with self._engine.begin() as connection:
-                yield connection
+        with _explained():
+            async with self._turn if self._in_memory else nullcontext():
+                async with self._engine.begin() as connection:
+                    yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that may write; no other one does until it ends, in any process."""
+        """Open a transaction that may write; no other one does until it ends, in any process. Errors as `read`."""
         await self._open()
-        async with self._writing() as connection:
-            yield connection
+        with _explained():
+            async with self._writing() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
@@ -101,6 +111,16 @@ class Database:
         except (DBAPIError, sqlite3.Error, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise ConfigurationError(f"The database in {VARIABLE} cannot be used: {reason}") from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise a fault of the database as one of the port; a violated constraint is the caller's to understand."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError, ConnectionError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise ServiceUnavailableError(f"The database in {VARIABLE} failed: {reason}") from error
 
 
 def _make_schema(connection: Connection) -> None:

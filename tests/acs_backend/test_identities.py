@@ -204,6 +204,13 @@ async def test_a_twilio_token_that_cannot_be_verified_names_the_setting(
             await identities.sign_in(twilio_token("alice"))
 
 
+async def test_everything_that_a_twilio_token_needs_is_named_at_once() -> None:
+    names = "COMMUNICATION_SERVICES_CONNECTION_STRING, TWILIO_API_KEY, TWILIO_API_SECRET"
+    async with opened(Settings(database_url="sqlite://"), endpoint="http://127.0.0.1:9") as identities:
+        with pytest.raises(ConfigurationError, match=names):
+            await identities.sign_in(twilio_token("alice"))
+
+
 @pytest.mark.parametrize("identity", [STEWARD, "8:acs:r_u"])
 async def test_a_twilio_token_cannot_pose_as_an_acs_user(emulator: Emulator, identity: str) -> None:
     async with opened(settings_for(emulator)) as identities:

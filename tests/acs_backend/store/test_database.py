@@ -3,16 +3,17 @@
 import asyncio
 import multiprocessing
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from acs_backend.store import schema
+from acs_backend.store import schema, sqlite
 from acs_backend.store.database import Database
 from tests.acs_backend.conftest import emptied
-from twilio_compat.errors import ConfigurationError
+from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 COUNT = schema.versions.c.version
 
@@ -206,4 +207,28 @@ async def test_a_foreign_lock_is_waited_for_without_blocking_the_loop(tmp_path: 
     other.close()
     await writing
     assert 1 == await count(database)
+    await database.close()
+
+
+async def test_a_lock_that_is_never_released_is_the_backends_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.02)
+    path = tmp_path / "store.db"
+    database = Database(f"sqlite:///{path}")
+    await make_counter(database)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ServiceUnavailableError, match="database is locked"):
+            await add_one(database)
+    await add_one(database)
+    assert 1 == await count(database)
+    await database.close()
+
+
+async def test_a_violated_constraint_is_left_to_the_caller(url: str) -> None:
+    database = Database(url)
+    await make_counter(database)
+    with pytest.raises(IntegrityError):
+        await make_counter(database)
     await database.close()
