@@ -44,10 +44,11 @@ async def items(paged: AsyncItemPaged[T], retries: Retries) -> list[T]:
 class Listings:
     """Reads the messages of threads, newest change first."""
 
-    def __init__(self, clients: AcsClients, retries: Retries) -> None:
-        """Read with *clients*."""
+    def __init__(self, clients: AcsClients, retries: Retries, *, largest_page: int = LARGEST_PAGE) -> None:
+        """Read with *clients*, at most *largest_page* entries at a time."""
         self._clients = clients
         self._retries = retries
+        self._largest_page = largest_page
 
     async def read(
         self, user: AcsUser, thread_id: str, *, size: int, known: Callable[[Entry], bool]
@@ -57,12 +58,12 @@ class Listings:
         *size* is how many entries the first request asks for; further ones ask for as many as ACS gives. The
         result is complete: no entry above the first known one is missing. Raises the SDK's errors.
         """
-        size = min(size, LARGEST_PAGE)
+        size, largest = min(size, self._largest_page), self._largest_page
         listing, count, reached = await self._down(user, thread_id, size, known, most=1)
         if not reached:
-            listing, count, _ = await self._down(user, thread_id, LARGEST_PAGE, known)
+            listing, count, _ = await self._down(user, thread_id, largest, known)
         while count > 1:
-            again, count, _ = await self._down(user, thread_id, LARGEST_PAGE, _up_to(listing[0].sequence))
+            again, count, _ = await self._down(user, thread_id, largest, _up_to(listing[0].sequence))
             listing = again + listing
         return entries.newest_first(listing)
 

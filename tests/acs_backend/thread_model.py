@@ -1,0 +1,130 @@
+"""A thread as ACS keeps it: numbers, order and pages, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from azure.communication.chat import ChatMessage, ChatMessageContent
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Line:
+    """One message, or system message, of the thread."""
+
+    message_id: int
+    sequence: int
+    version: int
+    mutation_id: str | None = None
+    type: str = "text"
+    members: tuple[str, ...] = ()
+    deleted: bool = False
+    text: str = ""
+
+
+@dataclass(slots=True)
+class ThreadModel:
+    """Numbers every change; ``now`` is in epoch milliseconds and moves with each."""
+
+    now: int = 1_000_000
+    sequence: int = 0
+    lines: list[Line] = field(default_factory=list)
+    between_pages: Callable[[], None] = lambda: None
+    """Runs after each page that a reader takes: whatever others do meanwhile."""
+    pages_read: int = 0
+
+    def add(
+        self, mutation_id: str | None = None, *, kind: str = "text", members: tuple[str, ...] = ()
+    ) -> Line:
+        self.now += 1
+        self.sequence += 1
+        line = Line(self.now, self.sequence, self.now, mutation_id, kind, members)
+        self.lines.append(line)
+        return line
+
+    def change(self, line: Line, *, delete: bool = False) -> None:
+        self.now += 1
+        self.sequence += 1
+        line.sequence, line.version, line.deleted = self.sequence, self.now, delete
+        line.text = f"changed at {self.now}"
+
+    @property
+    def messages(self) -> list[Line]:
+        """Users' messages in the order of creation."""
+        return sorted((each for each in self.lines if each.type == "text"), key=lambda each: each.message_id)
+
+    @property
+    def received(self) -> datetime | None:
+        """When a message last came, to the second, as the list of threads tells it."""
+        newest = max((each.version for each in self.lines), default=None)
+        return None if newest is None else EPOCH + timedelta(seconds=newest // 1000)
+
+    # What the SDK offers
+
+    def clients(self) -> Any:
+        """Return what stands for the SDK's clients: every thread is this one."""
+        return SimpleNamespace(thread=lambda user, thread_id: self)
+
+    def list_messages(self, *, results_per_page: int) -> ThreadModel._Paged:
+        return self._Paged(self, results_per_page)
+
+    @dataclass(slots=True)
+    class _Paged:
+        model: ThreadModel
+        size: int
+
+        def by_page(self) -> ThreadModel._Pages:
+            return ThreadModel._Pages(self.model, self.size)
+
+    @dataclass(slots=True)
+    class _Pages:
+        model: ThreadModel
+        size: int
+        below: int | None = None
+        continuation_token: str | None = None
+        ended: bool = False
+
+        def __aiter__(self) -> ThreadModel._Pages:
+            return self
+
+        async def __anext__(self) -> AsyncIterator[ChatMessage]:
+            if self.ended:
+                raise StopAsyncIteration
+            self.model.pages_read += 1
+            newest_first = sorted(self.model.lines, key=lambda each: -each.sequence)
+            left = [each for each in newest_first if self.below is None or each.sequence < self.below]
+            page = [_message(each) for each in left[: self.size]]
+            full = len(page) == self.size
+            self.ended = not full
+            self.continuation_token = "more" if full else None
+            self.below = left[: self.size][-1].sequence if page else None
+            self.model.between_pages()
+            return _iterate(page)
+
+
+async def _iterate(messages: list[ChatMessage]) -> AsyncIterator[ChatMessage]:
+    for each in messages:
+        yield each
+
+
+def _message(line: Line) -> ChatMessage:
+    members = [SimpleNamespace(identifier=SimpleNamespace(raw_id=each)) for each in line.members]
+    changed = EPOCH + timedelta(milliseconds=line.version)
+    return ChatMessage(
+        id=str(line.message_id),
+        type=line.type,
+        sequence_id=str(line.sequence),
+        version=str(line.version),
+        content=ChatMessageContent(message=line.text, participants=members),
+        sender_display_name=None,
+        created_on=EPOCH + timedelta(milliseconds=line.message_id),
+        sender=None,
+        deleted_on=changed if line.deleted else None,
+        edited_on=None,
+        metadata={"twId": line.mutation_id} if line.mutation_id else None,
+    )
