@@ -29,19 +29,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from azure.communication.chat.aio import ChatClient, ChatThreadClient
 from azure.communication.identity.aio import CommunicationIdentityClient
-from azure.core.credentials import AccessToken, AzureKeyCredential
+from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import DecodeError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, SansIOHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 
+from acs_backend.credentials import UserCredential
 from twilio_compat.errors import ConfigurationError
 
 USER_AGENT = f"twilio-acs-compat/{version('twilio-acs-compat')}"
@@ -53,16 +54,6 @@ CONNECTIONS = 256
 _Request = PipelineRequest[Any]  # the SDK's own requests are of two unrelated classes
 _Response = PipelineResponse[Any, Any]
 _Client = TypeVar("_Client")
-
-
-class UserCredential(Protocol):
-    """Where a user's ACS token comes from."""
-
-    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
-        """Return a token that is good for now."""
-
-    async def renew(self, refused: str) -> AccessToken | None:
-        """Return another token in place of one that ACS refused; None if there is no other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,9 +9,8 @@ its own. Pairs never change, so they are kept in memory.
 The **steward** is one more such pair, under a reserved identity: a user of the deployment that every process on the
 same store shares. It does what Twilio lets a server do, and no face ever sees it.
 
-A user acts with an ACS token that is issued here and renewed some minutes before it ends, or once ACS refuses it. One
-request at a time is under way for each user; whoever needs the token meanwhile waits for it. Who signed in with an
-ACS token of their own acts with that one, and when it ends or is revoked, their session ends.
+A user acts with an ACS token that is issued here (see `acs_backend.credentials`). Who signed in with an ACS token of
+their own acts with that one, and when it ends or is revoked, their session ends.
 
 A **native** user may write past this library: their ACS id was told to somebody (`Identities.issue`), or they never
 went through it, in which case their identity *is* their ACS id.
@@ -25,13 +24,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
 from azure.core.credentials import AccessToken
 
 from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.credentials import IssuedToken, PresentedToken
 from acs_backend.errors import Subject, translated
 from acs_backend.retries import Retries
 from acs_backend.sids import user_sid
@@ -51,8 +51,6 @@ from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, 
 
 STEWARD = "twilio-acs-compat:steward"
 """The reserved identity under which the store keeps the steward."""
-RENEWAL_MARGIN = 300.0
-"""Seconds before its end at which a token is no longer used."""
 SESSIONS = 10_000
 """Signed-in tokens kept in memory, least recently used first out."""
 _RAW_ID = re.compile(r"8:(acs|gcch-acs|dod-acs|spool):.")
@@ -271,50 +269,6 @@ class Identities:
                 lambda: self._clients.identity().get_token(user, [CommunicationTokenScope.CHAT])
             )
         return AccessToken(issued.token, int(datetime.fromisoformat(str(issued.expires_on)).timestamp()))
-
-
-class IssuedToken:
-    """The token of a user whom this deployment made: issued when needed, renewed in time."""
-
-    def __init__(self, issue: Callable[[], Awaitable[AccessToken]], now: Callable[[], float]) -> None:
-        """Get tokens from *issue*; *now* is in epoch seconds."""
-        self._issue = issue
-        self._now = now
-        self._token: AccessToken | None = None
-        self._issuing = asyncio.Lock()
-
-    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
-        """Return a token that is good for some minutes at least."""
-        if self._token is None or self._ends_soon(self._token):
-            async with self._issuing:
-                if self._token is None or self._ends_soon(self._token):
-                    self._token = await self._issue()
-        return self._token
-
-    async def renew(self, refused: str) -> AccessToken | None:
-        """Return another token than *refused*."""
-        if self._token is not None and self._token.token == refused:
-            self._token = None
-        return await self.get_token()
-
-    def _ends_soon(self, token: AccessToken) -> bool:
-        return token.expires_on - self._now() < RENEWAL_MARGIN
-
-
-class PresentedToken:
-    """The token that a user brought along. There is no other."""
-
-    def __init__(self, token: str, expires_at: datetime) -> None:
-        """Keep *token*, which ends at *expires_at*."""
-        self._token = AccessToken(token, int(expires_at.timestamp()))
-
-    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
-        """Return it."""
-        return self._token
-
-    async def renew(self, refused: str) -> AccessToken | None:
-        """Return None: whoever brought it must bring another one."""
-        return None
 
 
 def is_raw_id(identity: str) -> bool:

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.communication.identity import CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient
-from azure.core.credentials import AccessToken as AzureToken
 from azure.core.credentials import AzureKeyCredential
 
 from acs_backend.clients import AcsClients
 from acs_backend.connection_string import parse_connection_string
-from acs_backend.identities import RENEWAL_MARGIN, STEWARD, Identities, IssuedToken
+from acs_backend.identities import STEWARD, Identities
 from acs_backend.retries import Retries
 from acs_backend.store.database import Database
 from acs_emulator import Emulator
@@ -365,41 +364,3 @@ async def test_a_failed_creation_is_not_remembered(emulator: Emulator) -> None:
                 with pytest.raises(ServiceUnavailableError):
                     await identities.acting(actor)
             assert "8:acs:r_u" == (await identities.acting(actor)).id
-
-
-class Issuer:
-    """Issues numbered tokens that live for ten minutes of a clock that stands still."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.issued = 0
-
-    async def __call__(self) -> AzureToken:
-        self.issued += 1
-        await asyncio.sleep(0)
-        return AzureToken(f"t{self.issued}", int(self.now + 600))
-
-
-async def test_a_token_is_issued_once_for_all_who_wait_for_it() -> None:
-    issuer = Issuer()
-    credential = IssuedToken(issuer, lambda: issuer.now)
-    tokens = await asyncio.gather(*(credential.get_token() for _ in range(10)))
-    assert ({"t1"}, 1) == ({token.token for token in tokens}, issuer.issued)
-
-
-async def test_a_token_is_renewed_some_minutes_before_it_ends() -> None:
-    issuer = Issuer()
-    credential = IssuedToken(issuer, lambda: issuer.now)
-    await credential.get_token()
-    issuer.now += 600 - RENEWAL_MARGIN
-    assert "t1" == (await credential.get_token()).token
-    issuer.now += 1
-    assert "t2" == (await credential.get_token()).token
-
-
-async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> None:
-    issuer = Issuer()
-    credential = IssuedToken(issuer, lambda: issuer.now)
-    refused = await credential.get_token()
-    renewed = await asyncio.gather(*(credential.renew(refused.token) for _ in range(5)))
-    assert ({"t2"}, 2) == ({token.token for token in renewed if token}, issuer.issued)
