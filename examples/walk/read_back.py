@@ -26,7 +26,9 @@ async def read_back(emulator: Emulator, settings: Settings, steps: Steps, outcom
     credential = CommunicationTokenCredential(token)
     https: dict[str, Any] = {"connection_verify": str(emulator.ca_file)}
     async with ChatClient(str(emulator.https_endpoint), credential, **https) as chat:
-        async with steps.step("Read back: the thread", "chat_client.list_chat_threads()") as step:
+        async with steps.step(
+            "Read back: the thread", "chat_client.list_chat_threads()", native=True
+        ) as step:
             (item,) = await _all(chat.list_chat_threads())
             step.expect("topic", item.topic, "Testing Chat")
             step.result = f"{item.topic}: {item.id}"
@@ -45,7 +47,9 @@ async def _native_token(settings: Settings, identity: str) -> str:
 
 
 async def _read_messages(steps: Steps, thread: ChatThreadClient, outcome: Outcome) -> None:
-    async with steps.step("Read back: the messages", "chat_thread_client.list_messages()") as step:
+    async with steps.step(
+        "Read back: the messages", "chat_thread_client.list_messages()", native=True
+    ) as step:
         listed = [each for each in await _all(thread.list_messages()) if each.type == ChatMessageType.TEXT]
         in_order = sorted(listed, key=lambda each: int(each.id))
         step.expect("content", [each.content.message for each in in_order], ["Hello!", "Here is some media!"])
@@ -62,7 +66,9 @@ async def _check_attachment(step: Step, metadata: dict[str, str]) -> None:
 
 
 async def _read_participants(steps: Steps, thread: ChatThreadClient) -> None:
-    async with steps.step("Read back: the participants", "chat_thread_client.list_participants()") as step:
+    async with steps.step(
+        "Read back: the participants", "chat_thread_client.list_participants()", native=True
+    ) as step:
         names = sorted(str(each.display_name) for each in await _all(thread.list_participants()))
         step.expect("alice and bob are there", {"alice", "bob"} <= set(names), True)
         step.result = (

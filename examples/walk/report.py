@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 
 from rich.console import Console
@@ -13,7 +14,9 @@ from rich.text import Text
 from examples.walk.steps import Step, Steps
 from examples.walk.wire import Request
 
-LONGEST_CONTENT = 160
+LONGEST_CONTENT = 200
+THREAD = re.compile(r"19:[\w-]+@thread\.v2")
+ACS_USER = re.compile(r"8:acs:[\w-]+(\w{4})\b")
 
 NEXT_STEPS = """\
 What to do next
@@ -23,19 +26,25 @@ What to do next
 
 
 def show(console: Console, steps: Steps) -> None:
-    """Print the walk as a table: Twilio's line, the requests it became, the result."""
-    table = Table(show_lines=True, expand=True, title="Microsoft's migration guide, walked on this machine")
-    table.add_column("Twilio", ratio=3, overflow="fold")
-    table.add_column("became on ACS (taken from the wire)", ratio=5, overflow="fold")
-    table.add_column("result", ratio=3, overflow="fold")
-    for step in steps.done:
-        table.add_row(_code(step), _requests(step.requests), _result(step))
-    console.print(table)
+    """Print the walk, a step at a time: Twilio's line and its result beside the requests it became."""
+    console.print("[bold]Microsoft's migration guide, walked on this machine[/]")
+    console.print("Left: the Twilio code and what it gave. Right: what went over the wire to ACS.\n")
+    for number, step in enumerate(steps.done, start=1):
+        console.rule(f"[bold]{number}. {escape(step.section)}[/]", align="left")
+        console.print(_side_by_side(step))
     if steps.all_held:
-        console.print(f"[bold green]All {len(steps.done)} steps held.[/]")
+        console.print(f"\n[bold green]All {len(steps.done)} steps held.[/]\n")
         console.print(NEXT_STEPS, highlight=False)
     else:
-        console.print(f"[bold red]Step {len(steps.done)} did not hold; those after it were not tried.[/]")
+        console.print(f"\n[bold red]Step {len(steps.done)} did not hold; those after it were not tried.[/]")
+
+
+def _side_by_side(step: Step) -> Table:
+    table = Table.grid(expand=True, padding=(0, 2, 1, 0))
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
+    table.add_row(Text.assemble((step.code, "cyan"), "\n", _result(step)), _requests(step))
+    return table
 
 
 def as_json(steps: Steps) -> str:
@@ -47,13 +56,10 @@ def as_json(steps: Steps) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _code(step: Step) -> Text:
-    return Text.assemble((step.section, "bold"), "\n", (step.twilio, "cyan"))
-
-
-def _requests(requests: list[Request]) -> str:
-    lines = [_line(each) for each in requests if not each.is_poll]
-    polls = sum(each.times for each in requests if each.is_poll)
+def _requests(step: Step) -> str:
+    shown = [each for each in step.requests if step.native or not each.is_poll]
+    polls = sum(each.times for each in step.requests if each not in shown)
+    lines = [_line(each) for each in shown]
     if polls:
         lines.append(f"[dim]GET /chat/threads x{polls}: the event source looks for news[/]")
     return "\n".join(lines) or "[dim]no request[/]"
@@ -61,14 +67,17 @@ def _requests(requests: list[Request]) -> str:
 
 def _line(request: Request) -> str:
     times = f" x{request.times}" if request.times > 1 else ""
-    content = (
-        request.content
-        if len(request.content) <= LONGEST_CONTENT
-        else request.content[:LONGEST_CONTENT] + "..."
-    )
-    line = f"[bold]{request.method}[/] {escape(request.path)} [green]{request.status}[/]{times}"
-    return f"{line}\n  [yellow]{escape(content)}[/]" if content else line
+    line = f"[bold]{request.method}[/] {escape(_shortened(request.path))} [green]{request.status}[/]{times}"
+    content = _shortened(request.content)
+    if len(content) > LONGEST_CONTENT:
+        content = content[:LONGEST_CONTENT] + "..."
+    return f"{line}\n  [dim]{escape(content)}[/]" if content else line
 
 
-def _result(step: Step) -> Text:
-    return Text(step.failure, "bold red") if step.failure else Text(step.result)
+def _shortened(text: str) -> str:
+    """Leave out what differs from run to run and tells a reader nothing."""
+    return ACS_USER.sub("8:acs:..\\1", THREAD.sub("{threadId}", text))
+
+
+def _result(step: Step) -> tuple[str, str]:
+    return (step.failure, "bold red") if step.failure else (f"-> {step.result}", "")

@@ -11,10 +11,14 @@ from examples.walk.wire import Request, Wire
 
 @dataclass
 class Step:
-    """What one step shows. ``failure`` is None when every expectation held."""
+    """What one step shows. ``failure`` is None when every expectation held.
+
+    ``code`` is a line of Twilio's JavaScript or, in a *native* step, of Microsoft's own SDK.
+    """
 
     section: str
-    twilio: str
+    code: str
+    native: bool = False
     requests: list[Request] = field(default_factory=list)
     result: str = ""
     failure: str | None = None
@@ -42,9 +46,9 @@ class Steps:
         return all(each.failure is None for each in self.done)
 
     @asynccontextmanager
-    async def step(self, section: str, twilio: str) -> AsyncIterator[Step]:
+    async def step(self, section: str, code: str, *, native: bool = False) -> AsyncIterator[Step]:
         """Run the body as one step; its error is kept in the step, and ends the walk."""
-        step = Step(section, twilio)
+        step = Step(section, code, native)
         self._wire.take()
         self.done.append(step)
         try:

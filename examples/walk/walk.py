@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from twilio_compat.jwt.access_token import AccessToken
-from twilio_compat.jwt.access_token.grants import ChatGrant
 
 from examples.walk.steps import Steps
-from twilio_compat import Client, Conversation, Message
+from twilio_compat import Client, Conversation, Message, SendMediaOptions
+from twilio_compat.jwt.access_token import AccessToken
+from twilio_compat.jwt.access_token.grants import ChatGrant
 from twilio_compat.settings import Settings
 
 PATIENCE = 10.0
@@ -35,7 +35,8 @@ class Outcome:
 
 def twilio_token(settings: Settings, identity: str) -> str:
     """Return a Twilio access token for *identity*, as an application's back end makes it."""
-    key, secret = settings.twilio_api_key, settings.twilio_api_secret
+    key = settings.need("twilio_api_key", "to make access tokens")
+    secret = settings.need("twilio_api_secret", "to make access tokens")
     token = AccessToken("AC" + "0" * 32, key, secret, identity=identity)
     token.add_grant(ChatGrant(service_sid="IS" + "0" * 32))
     return str(token.to_jwt())
@@ -52,6 +53,7 @@ async def walk(settings: Settings, steps: Steps) -> Outcome:
         media_index = await _send_media(steps, conversation)
         await _receive_text(steps, bobs)
         await _receive_media(steps, bobs, media_index)
+        await _connection_status(steps, bob)
     finally:
         await bob.shutdown()
         await alice.shutdown()
@@ -120,7 +122,7 @@ async def _send_text(steps: Steps, conversation: Conversation, bobs: Conversatio
 
 
 async def _send_media(steps: Steps, conversation: Conversation) -> int:
-    media = {"contentType": "image/svg+xml", "filename": "logo.svg", "media": LOGO}
+    media: SendMediaOptions = {"contentType": "image/svg+xml", "filename": "logo.svg", "media": LOGO}
     await _media_as_published(steps, conversation, media)
     code = (
         "await conversation.prepareMessage().setBody('Here is some media!').addMedia(options).build().send()"
@@ -133,10 +135,11 @@ async def _send_media(steps: Steps, conversation: Conversation) -> int:
     return int(index)
 
 
-async def _media_as_published(steps: Steps, conversation: Conversation, media: dict[str, Any]) -> None:
+async def _media_as_published(steps: Steps, conversation: Conversation, media: SendMediaOptions) -> None:
     code = "await conversation.prepareMessage().setBody('Here is some media!').addMedia(options)"
     async with steps.step("Send a message: media, as the guide prints it", code) as step:
-        conversation.prepareMessage().setBody("Here is some media!").addMedia(media)
+        builder = conversation.prepareMessage().setBody("Here is some media!").addMedia(media)
+        step.expect("what awaiting a builder gives", await builder, builder)
         step.result = "nothing is sent, as at Twilio: .build().send() is missing; the shim warns"
 
 
@@ -165,8 +168,23 @@ async def _receive_media(steps: Steps, bobs: Conversation, index: int) -> None:
         step.result = f"{media.filename}, {media.contentType}, {media.size} bytes; the URL serves them"
 
 
+async def _connection_status(steps: Steps, bob: Client) -> None:
+    code = "client.on('connectionStateChanged', ...); await client.shutdown()"
+    async with steps.step("Subscribe to the connection status", code) as step:
+        states: list[str] = []
+        bob.on("connectionStateChanged", states.append)
+        await bob.shutdown()
+        step.expect("connectionStateChanged", states, ["disconnecting", "disconnected"])
+        step.result = f"connectionStateChanged: {', '.join(states)}"
+
+
 def _next(emitter: Client | Conversation, event: str) -> asyncio.Future[Any]:
     """Return a future for the next *event*; its result is the event's first argument."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    emitter.once(event, lambda *details: future.done() or future.set_result(details[0] if details else None))
+
+    def resolve(*details: Any) -> None:
+        if not future.done():
+            future.set_result(details[0] if details else None)
+
+    emitter.once(event, resolve)
     return future
