@@ -72,9 +72,12 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         super().__init__(connection_timeout=timeout, read_timeout=timeout)
         self.session: aiohttp.ClientSession | None = None
         self._proxies: dict[str, str | None] = {}
+        self._shut = False
 
     async def open(self) -> None:
-        """Make the session when it is first used."""
+        """Make the session when it is first used. `RuntimeError` once it was closed."""
+        if self._shut:
+            raise RuntimeError("The backend was closed; open another one")
         if self.session is None:
             self.session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS),
@@ -91,7 +94,8 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         """Do nothing: clients close their transport, but this one is not theirs."""
 
     async def shut_down(self) -> None:
-        """Close the connections."""
+        """Close the connections for good."""
+        self._shut = True
         if self.session is not None:
             session, self.session = self.session, None
             await session.close()

@@ -186,6 +186,15 @@ async def test_closing_twice_does_no_harm() -> None:
     await clients.close()
 
 
+async def test_a_closed_backend_opens_no_new_connection() -> None:
+    async with StubService(SENT) as stub:
+        clients = AcsClients(stub.endpoint, None, timeout=5.0)
+        await clients.close()
+        with pytest.raises(RuntimeError, match="was closed"):
+            await clients.thread(AcsUser("8", Tokens("t")), THREAD).send_message("hello")
+        assert [] == stub.requests
+
+
 async def test_without_an_access_key_the_missing_setting_is_named() -> None:
     with pytest.raises(ConfigurationError, match="COMMUNICATION_SERVICES_CONNECTION_STRING"):
         AcsClients("http://127.0.0.1:1", None, timeout=5.0).identity()
