@@ -8,8 +8,8 @@ Twilio.
 A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
 name, and that URL is all there is to give.
 
-A small file is one request. A larger one is streamed in blocks of a megabyte, each repeated by the storage SDK where
-it fails; a file becomes visible only as a whole.
+A small file is one request, repeated until the deadline. A larger one is streamed in blocks of a megabyte, each
+repeated by the storage SDK where it fails, and takes as long as it takes. A file becomes visible only as a whole.
 """
 
 from __future__ import annotations
@@ -119,16 +119,21 @@ class Media:
         container = await self._container()
         stream = aiter(content)
         head = await _head(stream)
-        data = head if len(head) <= BLOCK_SIZE else _chained(head, stream)
+        small = len(head) <= BLOCK_SIZE
+        data = head if small else _chained(head, stream)
         with translated(Subject.MEDIA):
-            await container.upload_blob(name, data, content_settings=settings, max_concurrency=BLOCKS_AT_ONCE)
+            async with asyncio.timeout(self._settings.deadline if small else None):
+                await container.upload_blob(
+                    name, data, content_settings=settings, max_concurrency=BLOCKS_AT_ONCE
+                )
 
     async def _container(self) -> ContainerClient:
         container = self._opened().service.get_container_client(self._settings.media_container)
         async with self._opening:
             if not self._container_made:
                 with translated(Subject.MEDIA):
-                    await _make(container)
+                    async with asyncio.timeout(self._settings.deadline):
+                        await _make(container)
                 self._container_made = True
         return container
 

@@ -17,12 +17,13 @@ from acs_backend.media import Media, blob_name
 from acs_backend.sids import MEDIA, is_sid, media_sid
 from acs_backend.store.database import Database
 from acs_emulator import Emulator
-from tests.acs_backend.stub_service import StubService, says
+from tests.acs_backend.stub_service import Answer, StubService, says, says_nothing
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
     LimitError,
     NotFoundError,
+    ServiceTimeoutError,
     ServiceUnavailableError,
 )
 from twilio_compat.records import Actor, MediaRecord, MediaUpload
@@ -33,9 +34,12 @@ ALICE = Actor(identity="alice", token="t", expires_at=datetime.max.replace(tzinf
 
 @asynccontextmanager
 async def opened(
-    storage: str | None, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    storage: str | None,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    deadline: float = 10.0,
 ) -> AsyncIterator[Media]:
-    settings = Settings(storage_connection_string=storage, database_url="sqlite://")
+    settings = Settings(storage_connection_string=storage, database_url="sqlite://", deadline=deadline)
     transport, database = SharedTransport(timeout=5.0), Database(settings.database_url)
     media = Media(settings, database, transport, clock=clock)
     try:
@@ -197,3 +201,22 @@ async def test_a_refusal_that_will_not_pass_is_the_services_fault() -> None:
         async with opened(storage) as media:
             with pytest.raises(ServiceUnavailableError):
                 await media.upload(ALICE, text_file())
+
+
+@pytest.mark.parametrize("answers", [[says_nothing], [says(201), says_nothing]], ids=["container", "blob"])
+async def test_a_storage_account_that_says_nothing_is_given_up(answers: list[Answer]) -> None:
+    async with StubService(*answers) as stub:
+        storage = f"AccountName=a;AccountKey=eA==;BlobEndpoint={stub.endpoint}/a;"
+        async with opened(storage, deadline=0.2) as media:
+            with pytest.raises(ServiceTimeoutError):
+                await media.upload(ALICE, text_file())
+
+
+async def test_a_fault_of_the_apps_own_stream_reaches_the_app(emulator: Emulator) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 3 * 2**20
+        raise LookupError("the camera was unplugged")
+
+    async with opened(emulator.storage_connection_string) as media:
+        with pytest.raises(LookupError, match="unplugged"):
+            await media.upload(ALICE, MediaUpload(content=broken(), content_type="x/y"))
