@@ -6,6 +6,7 @@ killed, whatever it is doing; a new one on the same data must have everything, a
 
 from __future__ import annotations
 
+import gc
 import itertools
 import signal
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
 from azure.storage.blob import BlobServiceClient
 
 from tests.acs_emulator.clients import chat_client, new_token, thread_client
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 WRITERS = 3
 CONTAINER = "media"
+BROKEN_OFF = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
+"""What the SDKs raise when nobody answers any more, or not to the end."""
 
 
 @dataclass
@@ -103,7 +106,9 @@ def write_until_killed(emulator: EmulatorProcess, noted: Acknowledged) -> None:
         assert noted.enough.wait(timeout=60)
         emulator.process.send_signal(signal.SIGKILL)
         for writer in writers:
-            assert isinstance(writer.exception(timeout=60), ServiceRequestError | ServiceResponseError)
+            assert isinstance(writer.exception(timeout=60), BROKEN_OFF)
+    del writers, writer
+    gc.collect()
 
 
 def check_everything(emulator: EmulatorProcess, noted: Acknowledged) -> None:
@@ -144,6 +149,10 @@ def contents_of(noted: Acknowledged, thread_id: str) -> dict[str, set[str]]:
     return found
 
 
+# Python's ssl module does not close a connection whose peer is killed during the handshake.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("limit", [25, 90, 240])
 def test_a_killed_emulator_has_lost_nothing_it_acknowledged(tmp_path: Path, limit: int) -> None:
