@@ -4,10 +4,10 @@ Each tick asks ACS once for the user's list of threads. A thread that appeared o
 or left; a topic that changed is an update; and where the time of the last message moved, the thread's messages are
 read down to where this subscriber stood (`thread_cursor` has the details). Everything else costs nothing.
 
-A subscription is a generator that its consumer pulls: nothing runs while nobody waits for an event, and there is no
-task to leave behind. Between two ticks it sleeps for the interval, unless a write in this process nudges it. It
-never rests for less than `SHORTEST_REST`, nor for less than a few times what the last tick took, so that many
-subscribers of a busy thread do not crowd out those who write to it.
+A subscription is an iterator that its consumer pulls: nothing runs while nobody waits for an event, there is no
+task to leave behind, and whoever gives up waiting may come back. Between two ticks it sleeps for the interval,
+unless a write in this process nudges it. It never rests for less than `SHORTEST_REST`, nor for less than a few times
+what the last tick took, so that many subscribers of a busy thread do not crowd out those who write to it.
 
 A cursor moves in the same breath as the events it stands for are put into the outbox. So a tick that fails half way
 loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
@@ -20,11 +20,11 @@ consumer has been reading is read again whether it moved or not, each in turn.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
@@ -85,9 +85,9 @@ class Polling:
         subscription = Subscription(self, actor, user)
         self.hub.enter(subscription)
         try:
-            async with aclosing(subscription.events()) as events:
-                yield events
+            yield subscription
         finally:
+            subscription.end()
             self.hub.leave(subscription)
 
 
@@ -99,8 +99,13 @@ class Subscription:
         self._source = source
         self._actor = actor
         self._user = user
+        self._step = self._synchronize
+        self._ended = False
+        self._failures = 0
+        self._rest_until = self._due = 0.0
+        """Times before which, and at which, the next tick begins."""
         self._cursors: dict[str, ThreadCursor] = {}
-        self._outbox: list[Event] = []
+        self._outbox: deque[Event] = deque()
         self._in_use: OrderedDict[str, None] = OrderedDict()
         self._nudged = asyncio.Event()
         self._swept_at = source.clock()
@@ -129,43 +134,61 @@ class Subscription:
 
     # The stream
 
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield events until the token is refused."""
-        step, failures = self._synchronize, 0
-        while True:
-            self._nudged.clear()
-            began, failure = self._source.clock(), None
-            try:
-                await step()
-            except TwilioCompatError as error:
-                failure = error
-            for event in self._drain():
-                yield event
-            if isinstance(failure, TokenError):
-                yield SourceRefused(error=failure)
-                return
-            if failure is not None:
-                failures += 1
-                if failures == 1:
-                    yield SourceInterrupted(error=failure)
-                await self._source.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)))
-                continue
-            if failures:
-                failures = 0
-                yield SourceRestored()
-            step = self._tick
-            await self._rest(self._source.clock() - began)
+    def __aiter__(self) -> Self:
+        """Return itself."""
+        return self
 
-    def _drain(self) -> Sequence[Event]:
-        drained, self._outbox = self._outbox, []
-        return drained
+    async def __anext__(self) -> Event:
+        """Return the next event, however long it takes; the end is a refused token, or `end`."""
+        while not self._outbox:
+            if self._ended:
+                raise StopAsyncIteration
+            await self._rest()
+            await self._advance()
+        return self._outbox.popleft()
 
-    async def _rest(self, worked: float) -> None:
-        interval = self._source.interval
-        shortest = min(interval, max(SHORTEST_REST, REST_PER_WORK * worked))
-        await self._source.sleep(shortest)
-        if interval > shortest and not self._nudged.is_set():
-            await _first(self._source.sleep(interval - shortest), self._nudged.wait())
+    def end(self) -> None:
+        """Tell nothing more."""
+        self._ended = True
+        self._outbox.clear()
+
+    async def _rest(self) -> None:
+        shortest = self._rest_until - self._source.clock()
+        if shortest > 0:
+            await self._source.sleep(shortest)
+        rest = self._due - self._source.clock()
+        if rest > 0 and not self._nudged.is_set():
+            await _first(self._source.sleep(rest), self._nudged.wait())
+
+    async def _advance(self) -> None:
+        """Make one step, and say so if it failed, or succeeded after a failure."""
+        began, told = self._source.clock(), len(self._outbox)
+        self._nudged.clear()
+        try:
+            await self._step()
+        except TokenError as error:
+            self._outbox.append(SourceRefused(error=error))
+            self._ended = True
+        except TwilioCompatError as error:
+            self._fail(error)
+        else:
+            if self._failures:
+                self._outbox.insert(told, SourceRestored())
+            self._succeed(began)
+
+    def _fail(self, error: TwilioCompatError) -> None:
+        if not self._failures:
+            self._outbox.append(SourceInterrupted(error=error))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 10))
+        self._failures += 1
+        self._rest_until = self._due = self._source.clock() + pause
+
+    def _succeed(self, began: float) -> None:
+        now = self._source.clock()
+        self._failures = 0
+        self._step = self._tick
+        self._due = now + self._source.interval
+        self._rest_until = min(self._due, now + max(SHORTEST_REST, REST_PER_WORK * (now - began)))
 
     # Steps
 
