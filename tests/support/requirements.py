@@ -40,19 +40,21 @@ def require_node() -> None:
 
 
 def require_npm_packages(project: Path) -> Path:
-    """Return a directory of the cache in which what the lock file of *project* names is installed."""
+    """Return a directory of the cache in which what *project*'s lock file, or else its manifest, names is installed."""
     require_node()
     installed = CACHE / "npm" / project.name
-    installed.mkdir(parents=True, exist_ok=True)
-    lock = (project / "package-lock.json").read_bytes()
-    if (installed / "installed.json").exists() and (installed / "installed.json").read_bytes() == lock:
+    wanted = {path.name: path.read_bytes() for path in sorted(project.glob("package*.json"))}
+    stamp, content = installed / "installed", b"".join(wanted.values())
+    if stamp.exists() and stamp.read_bytes() == content:
         return installed
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(project / name, installed)
-    result = _run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=installed)
+    installed.mkdir(parents=True, exist_ok=True)
+    for name, text in wanted.items():
+        (installed / name).write_bytes(text)
+    how = ["ci"] if "package-lock.json" in wanted else ["install", "--no-package-lock"]
+    result = _run(["npm", *how, "--no-audit", "--no-fund", "--loglevel=error"], cwd=installed)
     if result.returncode:
         unavailable(f"npm cannot install what {project.name} needs: {_last_line(result.stderr)}")
-    (installed / "installed.json").write_bytes(lock)
+    stamp.write_bytes(content)
     return installed
 
 
