@@ -53,7 +53,7 @@ def require_npm_packages(project: Path) -> Path:
     how = ["ci"] if "package-lock.json" in wanted else ["install", "--no-package-lock"]
     result = _run(["npm", *how, "--no-audit", "--no-fund", "--loglevel=error"], cwd=installed)
     if result.returncode:
-        unavailable(f"npm cannot install what {project.name} needs: {_last_line(result.stderr)}")
+        unavailable(f"npm cannot install what {project.name} needs: {_reason(result.stderr)}")
     stamp.write_bytes(content)
     return installed
 
@@ -70,18 +70,23 @@ def require_sdist(name: str, version: str) -> Path:
         [*command, "--no-binary", name, "--dest", str(directory), f"{name}=={version}"], cwd=directory
     )
     if result.returncode:
-        unavailable(f"pip cannot download the source of {name} {version}: {_last_line(result.stderr)}")
+        unavailable(f"pip cannot download the source of {name} {version}: {_reason(result.stderr)}")
     with tarfile.open(directory / f"{name}-{version}.tar.gz") as archive:
         archive.extractall(directory, filter="data")
     return unpacked
 
 
 def _run(command: list[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, check=False, cwd=cwd, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS
+    try:
+        return subprocess.run(
+            command, check=False, cwd=cwd, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        unavailable(f"{' '.join(command[:2])} has not ended within {_DOWNLOAD_SECONDS} seconds")
+
+
+def _reason(text: str) -> str:
+    """Return the first line that speaks of an error."""
+    return next(
+        (line.strip() for line in text.splitlines() if "error" in line.lower()), "it does not say why"
     )
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it does not say why"
