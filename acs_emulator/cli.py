@@ -88,6 +88,18 @@ def main() -> None:
     help="Whether a 429 says when to try again.",
 )
 @click.option(
+    "--edits-are-activity/--edits-are-no-activity",
+    default=True,
+    show_default=True,
+    help="Whether an edit or deletion of a message moves its thread's time of last activity.",
+)
+@click.option(
+    "--system-messages-are-activity/--system-messages-are-no-activity",
+    default=True,
+    show_default=True,
+    help="Whether a system message moves it, other than those of the thread's creation.",
+)
+@click.option(
     "--large-thread-receipts",
     type=click.Choice(["hidden", "shown"]),
     default="hidden",
@@ -109,6 +121,8 @@ def serve(
     error_envelope: ErrorEnvelope,
     rate_limits: RateLimits,
     retry_after: bool,
+    edits_are_activity: bool,
+    system_messages_are_activity: bool,
     large_thread_receipts: LargeThreadReceipts,
     message_metadata_limit: int | None,
 ) -> None:
@@ -125,6 +139,8 @@ def serve(
             error_envelope=error_envelope,
             rate_limits=rate_limits,
             retry_after=retry_after,
+            edits_are_activity=edits_are_activity,
+            system_messages_are_activity=system_messages_are_activity,
             large_thread_receipts=large_thread_receipts,
             message_metadata_limit=message_metadata_limit,
         )

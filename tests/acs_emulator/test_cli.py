@@ -7,11 +7,13 @@ import signal
 import socket
 import sqlite3
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from acs_emulator import Options
 from acs_emulator.cli import main
 from acs_emulator.journal import FILE_NAME
 from tests.acs_emulator.clients import new_token
@@ -149,6 +151,10 @@ class TestHelp:
     def test_every_option_has_a_line_of_help(self) -> None:
         serve = main.commands["serve"]
         assert [] == [each.name for each in serve.params if not getattr(each, "help", None)]
+
+    def test_every_option_of_the_emulator_is_an_option_of_the_command(self) -> None:
+        names = {each.name for each in main.commands["serve"].params}
+        assert set() == {each.name for each in fields(Options)} - names
 
     def test_the_module_is_the_same_command(self) -> None:
         assert "acs_emulator" in command()[2]
