@@ -37,7 +37,7 @@ no reader ever sees it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -210,6 +210,21 @@ async def append_sent(
         result |= {(thread_id, each.message_id): each for each in [*held.values(), *new]}
     await store.add(connection, appended)
     return result
+
+
+async def append_newest(
+    connection: AsyncConnection, thread_id: str, arrival: Arrival, *, writer: str, others: int
+) -> LedgerRow | None:
+    """Record one send as `append_sent` does, in one statement; None where the case is not as usual as that takes.
+
+    *writer* and *others* are what `WriterLease.seen` says.
+    """
+    if arrival.repeated:
+        return None
+    await store.lock(connection, [thread_id])
+    row = store.row(thread_id, arrival.message_id, None, arrival.mutation_id, arrival.deleted)
+    index = await store.append_next(connection, thread_id, row, writer=writer, others=others)
+    return None if index is None else replace(row, index=index)
 
 
 async def _held(

@@ -21,8 +21,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from acs_backend.clients import AcsUser
-from acs_backend.ledger import Arrival, Ledger, append_sent
+from acs_backend.ledger import Arrival, Ledger, append_newest, append_sent
 from acs_backend.send_order import SendOrder
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
@@ -215,6 +217,8 @@ class Recorder:
         if not any(self._thread(each).settled(self._lease.epoch, self._clock()) for each in thread_ids):
             return {}
         async with self._database.write() as connection:
+            if row := await self._write_one(connection, batch):
+                return row
             if not await self._lease.alone(connection):
                 return {}
             now, epoch = self._clock(), self._lease.epoch
@@ -231,6 +235,17 @@ class Recorder:
         for thread_id, message_id in rows:
             self._thread(thread_id).looking.pop(message_id, None)
         return rows
+
+    async def _write_one(
+        self, connection: AsyncConnection, batch: list[tuple[str, _Waiting]]
+    ) -> dict[tuple[str, int], LedgerRow]:
+        """Write the batch if it is a single send and nothing else waits for its thread to be listed."""
+        thread_id, waiting = batch[0]
+        if len(batch) > 1 or self._thread(thread_id).looking or not self._lease.quiet:
+            return {}
+        writer, others = self._lease.seen
+        row = await append_newest(connection, thread_id, waiting.arrival, writer=writer, others=others)
+        return {} if row is None else {(thread_id, row.message_id): row}
 
     async def _looked_up(self, thread: _Thread, sending: Sending) -> LedgerRow:
         assert sending.message_id is not None

@@ -49,8 +49,21 @@ class WriterLease:
     async def alone(self, connection: AsyncConnection) -> bool:
         """Look at the other leases within a transaction; say whether none is running, and count the epoch."""
         self._look(await writers.all_but(connection, self._writer))
+        return self.quiet
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no other lease was running, going by the last look."""
         now = self._now()
         return all(until < now for _, until in self._others)
+
+    @property
+    def seen(self) -> tuple[str, int]:
+        """The name of this writer, and what the ends of the other leases added up to at the last look.
+
+        A lease that is made, moved on or dropped changes the sum, by an amount in milliseconds that no other undoes.
+        """
+        return self._writer, sum(until for _, until in self._others)
 
     async def release(self) -> None:
         """Give the lease up, when no send is in flight any more."""

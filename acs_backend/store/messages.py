@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, case, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.sids import message_sid
 from acs_backend.store.chunks import chunks
-from acs_backend.store.schema import conversations, identities, messages, overflows, participants
+from acs_backend.store.schema import conversations, messages, overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +39,29 @@ class Standing:
     next_index: int
 
 
+_STANDINGS = text(
+    """
+    SELECT c.thread_id, c.native,
+           EXISTS (SELECT 1 FROM participants p JOIN identities i ON i.acs_id = p.acs_id
+                   WHERE p.thread_id = c.thread_id AND i.native),
+           c.synced_sequence,
+           (SELECT max(m.message_id) FROM messages m WHERE m.thread_id = c.thread_id),
+           (SELECT max(m."index") FROM messages m WHERE m.thread_id = c.thread_id)
+    FROM conversations c WHERE c.thread_id IN :threads
+    """
+).bindparams(bindparam("threads", expanding=True))
+"""Written as text since it runs with every send: composing it would cost more than running it."""
+
+
 async def standings(connection: AsyncConnection, thread_ids: Collection[str]) -> dict[str, Standing]:
     """Return how far the ledgers of these threads go, by thread id."""
-    newest = _of_thread(func.max(messages.c.message_id))
-    last_index = _of_thread(func.max(messages.c.index))
-    native_member = exists().where(
-        participants.c.thread_id == conversations.c.thread_id,
-        identities.c.acs_id == participants.c.acs_id,
-        identities.c.native,
-    )
-    columns = (conversations.c.thread_id, conversations.c.native, conversations.c.synced_sequence)
-    query = select(
-        *columns, native_member.label("native_member"), newest.label("newest"), last_index.label("last")
-    )
     found: dict[str, Standing] = {}
     for chunk in chunks(thread_ids):
-        for row in await connection.execute(query.where(conversations.c.thread_id.in_(chunk))):
-            native = bool(row.native or row.native_member)
-            next_index = 0 if row.last is None else row.last + 1
-            found[row.thread_id] = Standing(native, row.synced_sequence, row.newest or 0, next_index)
+        for thread_id, native, member, synced, newest, last in await connection.execute(
+            _STANDINGS, {"threads": chunk}
+        ):
+            next_index = 0 if last is None else last + 1
+            found[thread_id] = Standing(bool(native or member), synced, newest or 0, next_index)
     return found
 
 
@@ -123,7 +127,46 @@ async def add(connection: AsyncConnection, new: Iterable[tuple[str, LedgerRow]])
         for thread_id, row in new
     ]
     if values:
-        await connection.execute(insert(messages), values)
+        await connection.execute(_INSERT, values)
+
+
+async def append_next(
+    connection: AsyncConnection, thread_id: str, row: LedgerRow, *, writer: str, others: int
+) -> int | None:
+    """Append *row* with the next index and return that, or None with nothing done: a statement for the usual case.
+
+    It is usual that nobody may write past this library, that the message is newer than all in the ledger, and that
+    the leases of the writers other than *writer* still add up to *others*.
+    """
+    values = {
+        "thread_id": thread_id,
+        "message_id": row.message_id,
+        "sid": row.sid,
+        "mutation_id": row.mutation_id,
+        "writer": writer,
+        "others": others,
+    }
+    return (await connection.execute(_APPEND_NEXT, values)).scalar_one_or_none()
+
+
+_APPEND_NEXT = text(
+    """
+    INSERT INTO messages (thread_id, message_id, "index", sid, mutation_id, deleted)
+    SELECT c.thread_id, CAST(:message_id AS BIGINT),
+           (SELECT coalesce(max(m."index") + 1, 0) FROM messages m WHERE m.thread_id = c.thread_id),
+           CAST(:sid AS VARCHAR(34)), CAST(:mutation_id AS VARCHAR(64)), false
+    FROM conversations c
+    WHERE c.thread_id = :thread_id AND NOT c.native
+      AND NOT EXISTS (SELECT 1 FROM participants p JOIN identities i ON i.acs_id = p.acs_id
+                      WHERE p.thread_id = c.thread_id AND i.native)
+      AND NOT EXISTS (SELECT 1 FROM messages m
+                      WHERE m.thread_id = c.thread_id AND m.message_id >= CAST(:message_id AS BIGINT))
+      AND (SELECT coalesce(sum(w.until), 0) FROM writers w WHERE w.writer <> :writer) = CAST(:others AS BIGINT)
+    RETURNING "index"
+    """
+)
+
+_INSERT = insert(messages)
 
 
 async def mark_deleted(connection: AsyncConnection, thread_id: str, message_ids: Iterable[int]) -> None:
@@ -201,10 +244,6 @@ def row(
 ) -> LedgerRow:
     """Return a new row, with the message's sid."""
     return LedgerRow(message_id, index, message_sid(thread_id, message_id), mutation_id, deleted)
-
-
-def _of_thread(aggregate: Any) -> Any:  # SQLAlchemy's own scalar-subquery type is not expressible here
-    return select(aggregate).where(messages.c.thread_id == conversations.c.thread_id).scalar_subquery()
 
 
 def _read(row: Row[Any]) -> LedgerRow:

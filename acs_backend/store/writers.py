@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.schema import writers
 
+_OTHERS = text("SELECT writer, until FROM writers WHERE writer <> :writer")
+"""As text since it runs with every send."""
+
 
 async def all_but(connection: AsyncConnection, writer: str) -> frozenset[tuple[str, int]]:
     """Return every other writer with the time its lease ends, ended or not."""
-    rows = await connection.execute(select(writers).where(writers.c.writer != writer))
-    return frozenset((row.writer, row.until) for row in rows)
+    rows = await connection.execute(_OTHERS, {"writer": writer})
+    return frozenset((other, until) for other, until in rows)
 
 
 async def hold(connection: AsyncConnection, writer: str, until: int) -> None:
