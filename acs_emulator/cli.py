@@ -178,16 +178,24 @@ def _announced(ready_file: Path | None, emulator: Emulator) -> AbstractContextMa
 
 
 def _summary(emulator: Emulator) -> str:
-    lines = {
+    """Say where everything is, with what to paste into another terminal."""
+    places = {
         "http": emulator.http_endpoint,
         "https": emulator.https_endpoint,
         "trust": emulator.ca_file,
         "data": emulator.options.data or "in memory, gone at the end",
-        "connection string": emulator.connection_string,
-        "storage": emulator.storage_connection_string,
     }
-    shown = "\n".join(f"  {name:<18}{value}" for name, value in lines.items() if value)
-    return f"Azure Communication Services emulator, ready:\n{shown}\nPress Ctrl+C to stop."
+    variables = {
+        "COMMUNICATION_SERVICES_CONNECTION_STRING": emulator.connection_string,
+        "AZURE_STORAGE_CONNECTION_STRING": emulator.storage_connection_string,
+    }
+    lines = [
+        "Azure Communication Services emulator, ready:",
+        *(f"  {name:<6} {place}" for name, place in places.items() if place),
+        *(f"  export {name}='{value}'" for name, value in variables.items()),
+        "Press Ctrl+C to stop.",
+    ]
+    return "\n".join(lines)
 
 
 def _is_loopback(host: str) -> bool:

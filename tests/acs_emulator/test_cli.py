@@ -58,8 +58,15 @@ class TestServing:
 
     def test_it_says_on_standard_output_where_it_is(self, ready_file: Path) -> None:
         with running_emulator(ready_file) as emulator:
-            for each in (emulator.http_endpoint, emulator.https_endpoint, emulator.connection_string):
-                assert each in emulator.output
+            expected = [
+                f"http   {emulator.http_endpoint}",
+                f"https  {emulator.https_endpoint}",
+                f"trust  {emulator.ca_file}",
+                f"export COMMUNICATION_SERVICES_CONNECTION_STRING='{emulator.connection_string}'",
+                f"export AZURE_STORAGE_CONNECTION_STRING='{emulator.storage_connection_string}'",
+            ]
+            lines = {line.strip() for line in emulator.output.splitlines()}
+            assert [] == [line for line in expected if line not in lines]
 
     def test_an_option_can_be_given_in_the_environment(
         self, ready_file: Path, monkeypatch: pytest.MonkeyPatch
