@@ -11,6 +11,8 @@ from azure.storage.blob import (
     BlobClient,
     BlobServiceClient,
     ContainerClient,
+    ResourceTypes,
+    generate_account_sas,
     generate_blob_sas,
     generate_container_sas,
 )
@@ -62,3 +64,17 @@ def signed(client: BlobClient | ContainerClient, permission: str, **settings: ob
     if isinstance(client, BlobClient):
         return f"{client.url}?{generate_blob_sas(container_name=client.container_name, blob_name=client.blob_name, **key, **within)}"
     return f"{client.url}?restype=container&{generate_container_sas(container_name=client.container_name, **key, **within)}"
+
+
+def account_signature(storage: BlobServiceClient, **settings: object) -> str:
+    """Return an account's signature; by default one that may do all for an hour."""
+    return generate_account_sas(
+        **{
+            "account_name": storage.account_name,
+            "account_key": storage.credential.account_key,
+            "resource_types": ResourceTypes(service=True, container=True, object=True),
+            "permission": "rwdlc",
+            "expiry": datetime.now(UTC) + timedelta(hours=1),
+            **settings,
+        }
+    )

@@ -17,14 +17,13 @@ from azure.storage.blob import (
     ContainerClient,
     ResourceTypes,
     Services,
-    generate_account_sas,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from acs_emulator import Emulator, Options
 from acs_emulator.storage.shared_key import header_order
-from tests.acs_emulator.storage.conftest import signed
+from tests.acs_emulator.storage.conftest import account_signature, signed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -35,20 +34,6 @@ def blob(container: ContainerClient) -> BlobClient:
     client = container.get_blob_client("folder/é +%&?.txt")
     client.upload_blob(b"hello")
     return client
-
-
-def account_url(storage: BlobServiceClient, **settings: object) -> str:
-    """Return an account's signature; by default one that may do all for an hour."""
-    return generate_account_sas(
-        **{
-            "account_name": storage.account_name,
-            "account_key": storage.credential.account_key,
-            "resource_types": ResourceTypes(service=True, container=True, object=True),
-            "permission": "rwdlc",
-            "expiry": datetime.now(UTC) + timedelta(hours=1),
-            **settings,
-        }
-    )
 
 
 def refused(answer: httpx.Response) -> tuple[int, str]:
@@ -220,7 +205,7 @@ class TestServiceSignatures:
 
 class TestAccountSignatures:
     def test_it_may_do_what_it_says(self, storage: BlobServiceClient, blob: BlobClient) -> None:
-        with BlobServiceClient(storage.url, credential=account_url(storage)) as client:
+        with BlobServiceClient(storage.url, credential=account_signature(storage)) as client:
             client.create_container("other").upload_blob("one", b"1")
             assert ["media", "other"] == [each.name for each in client.list_containers()]
             client.delete_container("other")
@@ -237,7 +222,7 @@ class TestAccountSignatures:
     def test_and_nothing_else(
         self, storage: BlobServiceClient, settings: dict[str, object], code: str
     ) -> None:
-        with BlobServiceClient(storage.url, credential=account_url(storage, **settings)) as client:
+        with BlobServiceClient(storage.url, credential=account_signature(storage, **settings)) as client:
             with pytest.raises(HttpResponseError) as refusal:
                 client.create_container("other")
         assert (403, code) == (refusal.value.status_code, refusal.value.error_code)
