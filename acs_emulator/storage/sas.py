@@ -66,8 +66,8 @@ def verify(query: Mapping[str, str], target: Target, *, key: bytes, now: datetim
 
 
 def response_headers(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the response headers that a signature sets, by lower-case name and as Latin-1 shows their UTF-8 bytes."""
-    if "sig" not in query:
+    """Return what a service signature sets, by lower-case name, and as Latin-1 shows the UTF-8 bytes."""
+    if "sr" not in query or "ss" in query:  # no signature, or one that does not cover these
         return {}
     return {header: _header_value(query[name]) for name, header in _RESPONSE_HEADERS.items() if name in query}
 

@@ -210,6 +210,12 @@ class TestAccountSignatures:
             assert ["media", "other"] == [each.name for each in client.list_containers()]
             client.delete_container("other")
 
+    def test_it_does_not_cover_response_headers_and_so_sets_none(
+        self, storage: BlobServiceClient, blob: BlobClient
+    ) -> None:
+        answer = httpx.get(f"{blob.url}?{account_signature(storage)}&rsct=text/html")
+        assert (200, "application/octet-stream") == (answer.status_code, answer.headers["content-type"])
+
     @pytest.mark.parametrize(
         ("settings", "code"),
         [
