@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,10 @@ class ThreadModel:
     between_pages: Callable[[], None] = lambda: None
     """Runs after each page that a reader takes: whatever others do meanwhile."""
     pages_read: int = 0
+    gate: asyncio.Event | None = None
+    """A reader has a page only once this is set."""
+    slowness: int = 0
+    """How often a reader lets others run before it has a page that was taken."""
 
     def add(
         self, mutation_id: str | None = None, *, kind: str = "text", members: tuple[str, ...] = ()
@@ -104,6 +109,10 @@ class ThreadModel:
             self.continuation_token = "more" if full else None
             self.below = left[: self.size][-1].sequence if page else None
             self.model.between_pages()
+            for _ in range(self.model.slowness):
+                await asyncio.sleep(0)
+            if self.model.gate is not None:
+                await self.model.gate.wait()
             return _iterate(page)
 
 

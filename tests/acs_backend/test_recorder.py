@@ -1,0 +1,166 @@
+"""Many senders, several processes, lost answers and foreign writers, in every interleaving a seed can draw."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from acs_backend.clients import AcsUser
+from acs_backend.ledger import Ledger
+from acs_backend.listings import Listings
+from acs_backend.recorder import Recorder
+from acs_backend.retries import Retries
+from acs_backend.store import conversations
+from acs_backend.store.database import Database
+from acs_backend.store.messages import LedgerRow
+from acs_backend.writer_lease import WriterLease
+from tests.acs_backend.thread_model import ThreadModel
+
+THREAD = "19:thread@thread.v2"
+SENDER: Any = AcsUser("8:acs:sender", None)  # type: ignore[arg-type]  # nobody asks for its token here
+
+
+class RefusedError(Exception):
+    """The service said no."""
+
+
+class Process:
+    """What one process has: its connection to the store, its lease, its recorder."""
+
+    def __init__(self, store: str, model: ThreadModel, chance: random.Random) -> None:
+        self.database = Database(store)
+        self.ledger = Ledger(
+            self.database,
+            Listings(model.clients(), Retries(deadline=10, attempt_timeout=10), largest_page=4),
+        )
+        self.clock = 1_000_000.0
+        lease = WriterLease(self.database, deadline=10, clock=lambda: self.clock)
+        self.recorder = Recorder(
+            self.database, self.ledger, lease, doubt=0, clock=lambda: self.clock, patience=30
+        )
+        self.model = model
+        self.chance = chance
+
+    async def make_conversation(self) -> None:
+        row = conversations.adopted(THREAD, topic="t", created_by="c", created_at=0)
+        async with self.database.write() as connection:
+            assert await conversations.add(connection, replace(row, native=False))
+
+    async def send(self, mutation_id: str, fate: str) -> LedgerRow | None:
+        """Send as `Sender` does, at the pace that chance draws; return the row, None for a send that failed."""
+        for _ in range(self.chance.randrange(400)):
+            await asyncio.sleep(0)
+        try:
+            async with self.recorder.sending(SENDER, THREAD, mutation_id) as sending:
+                await self.dawdle()
+                if fate == "refused":
+                    raise RefusedError
+                line = self.model.add(mutation_id)
+                await self.dawdle()
+                if fate == "unclear":
+                    self.recorder.cast_doubt(sending)
+                    await self.dawdle()
+                    line = self.model.add(mutation_id)
+                    await self.dawdle()
+                if fate == "cancelled":
+                    raise asyncio.CancelledError
+                sending.message_id = line.message_id
+        except (RefusedError, asyncio.CancelledError):
+            return None
+        return await self.recorder.index(sending)
+
+    async def dawdle(self) -> None:
+        for _ in range(self.chance.choice([0, 1, 3, 10, 40])):
+            await asyncio.sleep(0)
+
+
+async def write_past(model: ThreadModel, process: Process, count: int) -> None:
+    async with process.database.write() as connection:
+        await conversations.mark_native(connection, THREAD)
+    for _ in range(count):
+        await process.dawdle()
+        model.add()
+
+
+async def simulate(
+    store: str, seed: int, fates: Sequence[str], processes: int, foreign: int
+) -> tuple[ThreadModel, list[LedgerRow], dict[int, LedgerRow]]:
+    """Run all sends; return the thread, the rows that the senders got, and the ledger after a last listing."""
+    chance, model = random.Random(seed), ThreadModel(slowness=seed % 30)
+    running = [Process(store, model, chance) for _ in range(processes)]
+    await running[0].make_conversation()
+    senders = [chance.choice(running).send(f"mutation {number}", fate) for number, fate in enumerate(fates)]
+    got = await asyncio.gather(*senders, *([write_past(model, running[0], foreign)] if foreign else []))
+    await running[0].ledger.catch_up(SENDER, THREAD, size=4, down_to=lambda entry: entry.sequence <= 1)
+    listing = await running[0].ledger._listings.read(SENDER, THREAD, size=200, known=lambda entry: False)
+    await running[0].ledger.absorb(THREAD, listing)
+    ledger = await running[0].ledger.rows(THREAD, [each.message_id for each in model.messages])
+    for each in running:
+        await each.database.close()
+    return model, [each for each in got if each is not None], ledger
+
+
+async def test_a_send_that_looks_is_not_overtaken_by_one_that_need_not(tmp_path: Path) -> None:
+    model = ThreadModel(gate=asyncio.Event())
+    process = Process(f"sqlite:///{tmp_path}/store.db", model, random.Random(0))
+    await process.make_conversation()
+
+    async def post(mutation_id: str) -> asyncio.Future[LedgerRow]:
+        async with process.recorder.sending(SENDER, THREAD, mutation_id) as sending:
+            sending.message_id = model.add(mutation_id).message_id
+        return asyncio.ensure_future(process.recorder.index(sending))
+
+    async def pages_taken(count: int) -> None:
+        while model.pages_read < count:  # noqa: ASYNC110  # nothing tells how many pages were taken
+            await asyncio.sleep(0)
+
+    first = await post("first")
+    await pages_taken(1)
+    looking = await post("looking")
+    first_gate, model.gate = model.gate, asyncio.Event()
+    assert first_gate is not None
+    first_gate.set()
+    await pages_taken(2)
+    settled = await post("settled")
+    assert [0, 2] == [(await first).index, (await settled).index]
+    model.gate.set()
+    assert 1 == (await looking).index
+    await process.database.close()
+
+
+numbers = itertools.count()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32),
+    fates=st.lists(
+        st.sampled_from(["sent"] * 9 + ["refused", "unclear", "cancelled"]), min_size=10, max_size=40
+    ),
+    processes=st.integers(1, 3),
+    foreign=st.sampled_from([0, 0, 3]),
+)
+def test_every_message_has_its_rank_as_its_index_and_its_sender_knew_it(
+    tmp_path: Path, seed: int, fates: list[str], processes: int, foreign: int
+) -> None:
+    store = f"sqlite:///{tmp_path}/{next(numbers)}.db"
+    model, got, ledger = asyncio.run(simulate(store, seed, fates, processes, foreign))
+    first_copies = list(
+        {each.mutation_id or str(each.message_id): each for each in reversed(model.messages)}.values()
+    )
+    expected = {
+        each.message_id: rank
+        for rank, each in enumerate(sorted(first_copies, key=lambda each: each.message_id))
+    }
+    indexed = {message_id: row.index for message_id, row in ledger.items() if row.index is not None}
+    assert expected == indexed
+    assert all(each.index == indexed[each.message_id] for each in got)
+    assert fates.count("sent") + fates.count("unclear") == len(got)
