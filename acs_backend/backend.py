@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -163,10 +163,11 @@ class AcsBackend:
 
     async def close(self) -> None:
         """Release connections and files. Safe to call twice."""
-        await self._core.lease.release()
-        await self._core.media.close()
-        await self._core.clients.close()
-        await self._core.database.close()
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._core.database.close)
+            closing.push_async_callback(self._core.clients.close)
+            closing.push_async_callback(self._core.media.close)
+            closing.push_async_callback(self._core.lease.release)
 
 
 def open_backend(settings: Settings) -> AcsBackend:

@@ -181,7 +181,10 @@ class Recorder:
             return
         arrival = Arrival(sending.message_id, sending.mutation_id, repeated=sending.unclear)
         sending.waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
-        thread.waiting[sending.message_id] = sending.waiting
+        if thread.settled(self._lease.epoch, self._clock()):
+            thread.waiting[sending.message_id] = sending.waiting
+        else:
+            thread.send_to_look(sending.waiting)
         ready = thread.order.finish(ticket, sending.message_id)
         self._ready += [
             (sending.thread_id, thread.waiting.pop(each)) for each in ready if each in thread.waiting

@@ -136,7 +136,7 @@ class Backend(Protocol):
         """Tell who *identity* is to the service, made when new, for a client that no longer goes through Twilio."""
 
     def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Open the actor's event stream; `Synchronized` comes first, `SourceRefused` is the only end."""
+        """Open the actor's event stream; `Synchronized` comes before all news, `SourceRefused` is the only end."""
 
     async def close(self) -> None:
         """Release connections and files. Safe to call twice."""

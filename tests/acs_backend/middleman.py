@@ -22,6 +22,8 @@ class Fault(Enum):
     """It never arrives, and the connection breaks."""
     ARRIVE_LATE = auto()
     """The connection breaks at once; the request arrives a moment later."""
+    SLOW = auto()
+    """It arrives two seconds late."""
     ERROR_AFTER = auto()
     """It has its effect, and is answered 503."""
     ERROR = auto()
@@ -49,6 +51,7 @@ class Middleman:
         self._late: list[asyncio.Task[object]] = []
         self.endpoint = ""
         self.first_send = asyncio.Event()
+        """Set with the first post of a message after `fail_sends`."""
 
     async def __aenter__(self) -> Self:
         self._session = await self._resources.enter_async_context(
@@ -78,6 +81,7 @@ class Middleman:
     def fail_sends(self, *faults: Fault | None) -> None:
         """Let these faults happen to the next posts of messages, one after the other."""
         left = list(faults)
+        self.first_send.clear()
         self.fault = lambda seen: left.pop(0) if left and _is_send(seen) else None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -95,6 +99,8 @@ class Middleman:
                 return _hang_up(request)
             case Fault.ERROR:
                 return web.Response(status=503)
+            case Fault.SLOW:
+                await asyncio.sleep(2)
         answer = await self._pass_on(request, body)
         match fault:
             case Fault.LOSE_ANSWER:

@@ -81,6 +81,17 @@ async def test_when_the_deadline_passes_the_error_says_that_the_outcome_is_unkno
     assert ["maybe"] == await unsteady.bodies()
 
 
+async def test_a_send_that_hangs_does_not_hold_the_others_up_for_as_long(unsteady: Unsteady) -> None:
+    await send(unsteady.backend, unsteady.alice, unsteady.chat, "settled")
+    unsteady.middleman.fail_sends(Fault.SLOW)
+    hanging = asyncio.ensure_future(send(unsteady.backend, unsteady.alice, unsteady.chat, "hanging"))
+    await unsteady.middleman.first_send.wait()
+    quick = [await send(unsteady.backend, unsteady.alice, unsteady.chat, str(number)) for number in range(3)]
+    assert not hanging.done()
+    assert [1, 2, 3] == [each.index for each in quick]
+    assert 4 == (await hanging).index
+
+
 async def test_a_refused_send_is_an_error_and_stands_in_nobodys_way(unsteady: Unsteady) -> None:
     (eve,) = await sign_in(unsteady.backend, "eve")
     outcomes = await asyncio.gather(

@@ -57,9 +57,7 @@ async def test_a_message_with_media_and_large_attributes_reads_back(
     file = MediaUpload(content=b"bytes", content_type="text/plain", filename="note.txt")
     media = (await backend.media.upload(alice, file),)
     attributes = {"long": "x" * 3000}
-    sent = await backend.messages.create(
-        alice, chat.sid, draft(None, media=media, attributes=attributes)
-    )
+    sent = await backend.messages.create(alice, chat.sid, draft(None, media=media, attributes=attributes))
     assert (None, media, attributes) == (sent.body, sent.media, sent.attributes)
     assert (sent,) == (await page(backend, alice, chat)).items
 
