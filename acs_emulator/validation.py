@@ -15,9 +15,10 @@ from acs_emulator.timestamps import parse_time
 
 
 def parse_body(body: bytes) -> Json:
-    """Parse a JSON body; raises a 400 for anything that is not JSON, or holds text that is not Unicode."""
+    """Parse a JSON body, which is UTF-8; raises a 400 for anything else, and for text that is not Unicode."""
     try:
-        parsed: Json = json.loads(body, parse_constant=_refuse_constant)
+        # Decoded here: given bytes, `json.loads` lets encoded halves of surrogate pairs pass.
+        parsed: Json = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
         if b"\\u" in body:
             json.dumps(parsed, ensure_ascii=False).encode()  # half of a surrogate pair cannot be encoded
     except (ValueError, RecursionError) as error:

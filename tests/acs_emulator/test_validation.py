@@ -43,7 +43,8 @@ bodies = st.dictionaries(names, likely | values, max_size=6) | values
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"nonsense", b"\xff\xfe", b"{'a': 1}", b'{"a": NaN}', b'{"a": Infinity}', b'{"topic": "\\ud800"}',
-     b'{"\\udfff": 1}', b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b'"text"', b"null", b"1", b"[]", b"true"],
+     b'{"\\udfff": 1}', b'{"topic": "\xed\xa0\x80"}', '{"topic": "x"}'.encode("utf-16"),
+     b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b'"text"', b"null", b"1", b"[]", b"true"],
 )  # fmt: skip
 async def test_what_is_no_json_object_is_a_400(world: World, body: bytes) -> None:
     ann = await world.user()
