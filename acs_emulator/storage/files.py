@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ from acs_emulator.storage.ranges import ByteRange
 
 PIECE = 256 * 1024
 """Most bytes read at once."""
+_RANDOM_BYTES = 16
+_NAME = re.compile(rf"[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Files:
 
     def receive(self) -> Incoming:
         """Begin a new file."""
-        return Incoming(self._directory / secrets.token_hex(16))
+        return Incoming(self._directory / secrets.token_hex(_RANDOM_BYTES))
 
     def hold(self, segments: Iterable[Segment]) -> None:
         """Keep the files of *segments* until they are released."""
@@ -139,9 +142,9 @@ class Files:
                 )
 
     def sweep(self) -> None:
-        """Remove the files nobody holds: what a killed process left half written."""
+        """Remove the files nobody holds, what a killed process left half written; those not made here stay."""
         for path in self._directory.iterdir():
-            if path.name not in self._holders:
+            if _NAME.fullmatch(path.name) and path.name not in self._holders:
                 path.unlink()
 
 

@@ -80,10 +80,18 @@ def test_what_a_client_did_not_finish_sending_leaves_nothing(tmp_path: Path) -> 
 def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     with Emulator(Options(data=tmp_path)) as emulator, open_container(emulator) as container:
         container.upload_blob("one", b"kept")
-    (tmp_path / BLOBS_DIRECTORY / "left").write_bytes(b"half")
+    (tmp_path / BLOBS_DIRECTORY / "0123456789abcdef0123456789abcdef").write_bytes(b"half")
     with Emulator(Options(data=tmp_path)) as emulator, open_container(emulator) as container:
         assert b"kept" == container.download_blob("one").readall()
     assert 1 == len(files_in(tmp_path))
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / BLOBS_DIRECTORY / "folder").mkdir(parents=True)
+    (tmp_path / BLOBS_DIRECTORY / "photo.jpg").write_bytes(b"precious")
+    with Emulator(Options(data=tmp_path)):
+        pass
+    assert {"folder", "photo.jpg"} == {path.name for path in files_in(tmp_path)}
 
 
 def test_a_missing_file_is_told_at_the_start(tmp_path: Path) -> None:
