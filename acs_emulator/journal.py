@@ -99,9 +99,12 @@ class FileJournal:
             raise
 
     def load(self, namespace: str) -> Iterator[tuple[str, dict[str, Json]]]:
-        """Read every row of a namespace, ordered by key."""
-        for key, value in self._connection.execute(_LOAD, (namespace,)):
-            yield key, json.loads(value)
+        """Read every row of a namespace, ordered by key; raises `DataError` for one that cannot be read."""
+        try:
+            for key, value in self._connection.execute(_LOAD, (namespace,)):
+                yield key, json.loads(value)
+        except (sqlite3.Error, ValueError) as error:
+            raise DataError(_damaged(self.path, error)) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -109,10 +112,11 @@ class FileJournal:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite has rolled back already when the disk is full
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def put(self, namespace: str, key: str, value: Row) -> None:
         """Add or replace one row of the open transaction."""
@@ -140,6 +144,7 @@ def open_journal(directory: Path | None) -> Journal:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # the access key in it is a secret
         # The emulator opens its data in one thread and may serve from another, one at a time.
         return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
@@ -176,9 +181,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer version (format {written_format}, this one reads {FORMAT})"
         )
     if (problem := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise DataError(
-            f"{path} is damaged: {problem}; restore it from a copy or choose another data directory"
-        )
+        raise DataError(_damaged(path, problem))
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
@@ -192,5 +195,9 @@ def _explain(error: sqlite3.Error, path: Path) -> str:
         case sqlite3.SQLITE_NOTADB:
             return f"{path} is not a data file of this emulator; choose another data directory"
         case sqlite3.SQLITE_CORRUPT:
-            return f"{path} is damaged: {error}; restore it from a copy or choose another data directory"
+            return _damaged(path, error)
     return f"cannot use {path}: {error}"
+
+
+def _damaged(path: Path, problem: object) -> str:
+    return f"{path} is damaged: {problem}; restore it from a copy or choose another data directory"

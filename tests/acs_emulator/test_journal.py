@@ -60,6 +60,29 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_full_disk_is_told_as_such_and_the_next_transaction_works(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    full = "BEFORE INSERT ON rows WHEN NEW.key = 'big' BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END"
+    journal._connection.execute(f"CREATE TEMP TRIGGER full {full}")
+
+    def write_big() -> None:
+        with journal.transaction() as write:
+            write.put("threads", "small", {})
+            write.put("threads", "big", {})
+
+    with pytest.raises(sqlite3.Error, match="the disk is full"):
+        write_big()
+    with journal.transaction() as write:
+        write.put("threads", "next", {})
+    assert ["next"] == [key for key, _ in journal.load("threads")]
+    journal.close()
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    FileJournal(tmp_path).close()
+    assert 0o600 == (tmp_path / FILE_NAME).stat().st_mode & 0o777
+
+
 def test_a_row_outside_a_transaction_is_refused(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path)
     with pytest.raises(RuntimeError, match="transaction"):
@@ -132,6 +155,19 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: slice) -> None:
     (tmp_path / FILE_NAME).write_bytes(damaged)
     with pytest.raises(DataError, match="damaged"):
         FileJournal(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["CAST(x'7b22ff227d' AS TEXT)", "'{\"half\"'"])
+def test_a_row_that_is_no_json_is_refused(tmp_path: Path, value: str) -> None:
+    FileJournal(tmp_path).close()
+    other = sqlite3.connect(tmp_path / FILE_NAME)
+    other.execute(f"INSERT INTO rows VALUES ('threads', 'a', {value})")
+    other.commit()
+    other.close()
+    journal = FileJournal(tmp_path)
+    with pytest.raises(DataError, match="damaged"):
+        list(journal.load("threads"))
+    journal.close()
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
