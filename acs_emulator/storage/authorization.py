@@ -60,7 +60,7 @@ def _check_date(headers: Mapping[str, str], now: datetime) -> None:
     try:
         sent = parsedate_to_datetime(value)
         skew = abs(now - sent)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise StorageError("AuthenticationFailed", f"x-ms-date is not a date in GMT: {value!r}.") from None
     if skew > _ALLOWED_SKEW:
         raise StorageError("AuthenticationFailed", f"Request date header too old or too new: {value}.")

@@ -20,6 +20,7 @@ _METADATA_PREFIX = "x-ms-meta-"
 _IDENTIFIER = re.compile(r"[^\W\d]\w*", re.ASCII)
 _METADATA_LIMIT = 8 * 1024
 _MD5_SIZE = 16
+_MOST_DIGITS = 19
 _LONGEST_NAME = 1024
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -108,7 +109,7 @@ def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 def page_size(query: Mapping[str, str], largest: int) -> int:
     """Return ``maxresults``, at most *largest*; raises ``OutOfRangeInput`` or ``InvalidQueryParameterValue``."""
     text = query.get("maxresults", str(largest))
-    if not text.removeprefix("-").isdecimal():
+    if not text.removeprefix("-").isdecimal() or len(text) > _MOST_DIGITS:
         raise StorageError("InvalidQueryParameterValue", f"maxresults is not a number: {text!r}")
     if int(text) < 1:
         raise StorageError("OutOfRangeInput", "maxresults must be at least 1")

@@ -73,6 +73,6 @@ def _whole_seconds(current: Versioned) -> datetime:
 def _date(value: str) -> datetime:
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise StorageError("InvalidHeaderValue", f"{value!r} is not an HTTP date") from None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

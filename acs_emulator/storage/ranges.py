@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from acs_emulator.storage.errors import StorageError
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

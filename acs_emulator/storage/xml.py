@@ -65,7 +65,7 @@ def parse_block_list(body: bytes) -> list[tuple[BlockSource, str]]:
         if root.tag != "BlockList":
             raise StorageError("InvalidXmlDocument", f"the root is {root.tag}, not BlockList")
         return [(BlockSource(element.tag), (element.text or "").strip()) for element in root]
-    except (ElementTree.ParseError, ValueError) as problem:
+    except (ElementTree.ParseError, ValueError, LookupError) as problem:  # Lookup: an unknown encoding
         raise StorageError("InvalidXmlDocument", str(problem)) from None
 
 

@@ -72,7 +72,16 @@ def test_the_list_of_a_blob_that_is_not_there_is_not_found(blob: BlobClient) -> 
         blob.get_block_list("all")
 
 
-@pytest.mark.parametrize("body", ["", "nonsense", "<Blocks/>", "<BlockList><Other>AAAA</Other></BlockList>"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "nonsense",
+        "<Blocks/>",
+        "<BlockList><Other>AAAA</Other></BlockList>",
+        "<?xml version='1.0' encoding='nonsense'?><BlockList/>",
+    ],
+)
 def test_a_list_that_is_no_xml_is_refused(blob: BlobClient, body: str) -> None:
     answer = httpx.put(signed(blob, "w") + "&comp=blocklist", content=body)
     assert (400, "InvalidXmlDocument") == (answer.status_code, answer.headers["x-ms-error-code"])

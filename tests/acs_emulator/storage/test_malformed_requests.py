@@ -49,7 +49,20 @@ paths = st.sampled_from(
 )
 values = st.one_of(
     st.sampled_from(
-        ["container", "all", "AAAA", "0", "-1", "true", "BlockBlob", "*", "bytes=0-1", "metadata"]
+        [
+            "container",
+            "all",
+            "AAAA",
+            "0",
+            "-1",
+            "9" * 5000,
+            "true",
+            "BlockBlob",
+            "*",
+            "bytes=0-1",
+            "metadata",
+            "Sun, 22 Nov 99999999999999999999 08:22:36 GMT",
+        ]
     ),
     st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=12),
 )
@@ -95,6 +108,28 @@ def test_no_request_makes_it_fail(
     assert answer.status_code not in FAILURES
     if answer.status_code >= 400 and method != "HEAD":
         assert answer.headers["x-ms-error-code"] == ElementTree.fromstring(answer.content).findtext("Code")
+
+
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since"])
+def test_a_year_beyond_every_calendar_is_refused(
+    signed_account: tuple[httpx.Client, str], header: str
+) -> None:
+    client, signature = signed_account
+    headers = {header: "Sun, 22 Nov 99999999999999999999 08:22:36 GMT"}
+    assert 400 == client.get(f"media/one?{signature}", headers=headers).status_code
+
+
+def test_a_signed_date_beyond_every_calendar_is_refused(signed_account: tuple[httpx.Client, str]) -> None:
+    client, _ = signed_account
+    date = "Sun, 22 Nov 99999999999999999999 08:22:36 GMT"
+    headers = {"Authorization": "SharedKey devstoreaccount1:abc", "x-ms-date": date}
+    assert 403 == client.get("media/one", headers=headers).status_code
+
+
+def test_a_page_size_of_thousands_of_digits_is_refused(signed_account: tuple[httpx.Client, str]) -> None:
+    client, signature = signed_account
+    query = f"restype=container&comp=list&maxresults={'9' * 5000}&{signature}"
+    assert 400 == client.get(f"media?{query}").status_code
 
 
 @pytest.mark.parametrize(
