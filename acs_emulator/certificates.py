@@ -6,13 +6,13 @@ trust it still does after a restart; the server's certificate is issued anew eac
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
 
 import trustme
 
 from acs_emulator.journal import DataError
+from acs_emulator.options import OptionsError
 
 CERTIFICATE_FILE = "ca.pem"
 KEY_FILE = "ca-key.pem"
@@ -31,27 +31,38 @@ class Certificates:
         """The authority's certificate: a value for SSL_CERT_FILE, REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS."""
         try:
             self._authority = _open(self.ca_file, directory / KEY_FILE)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:  # Type: a key with a password, so not from here
             raise DataError(f"cannot use the certificate authority in {directory}: {error}") from error
 
     def server_context(self, host: str) -> ssl.SSLContext:
-        """Return a server's TLS settings, with a certificate for loopback names and *host*."""
+        """Return a server's TLS settings, with a certificate for loopback names and *host*.
+
+        Raises `OptionsError` for a host no certificate can name.
+        """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         names = (*_NAMES, host) if host not in _NAMES else _NAMES
-        self._authority.issue_cert(*names).configure_cert(context)
+        try:
+            self._authority.issue_cert(*names).configure_cert(context)
+        except ValueError as error:
+            raise OptionsError(f"host must be an address or a name of this machine: {host!r}") from error
         return context
 
 
 def _open(certificate: Path, key: Path) -> trustme.CA:
     if certificate.exists() and key.exists():
         return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    if certificate.exists():
+        raise FileNotFoundError(f"{certificate.name} is there without its {key.name}; move it away")
     authority = trustme.CA(organization_name="acs-emulator")
     certificate.parent.mkdir(parents=True, exist_ok=True)
-    _write_private(key, authority.private_key_pem.bytes())
-    certificate.write_bytes(authority.cert_pem.bytes())
+    _write(key, authority.private_key_pem.bytes(), mode=0o600)
+    _write(certificate, authority.cert_pem.bytes(), mode=0o644)
     return authority
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+def _write(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file that is there with all of its content, or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

@@ -127,6 +127,8 @@ def serve(
     message_metadata_limit: int | None,
 ) -> None:
     """Serve until interrupted."""
+    if not data:
+        raise click.UsageError(f"--data is empty: give a directory, or {MEMORY}")
     if not allow_remote and not _is_loopback(host):
         raise click.UsageError(f"other machines can reach {host}: add --allow-remote if that is meant")
     try:
@@ -149,7 +151,7 @@ def serve(
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(options, ready_file))
-    except (DataError, ListenError, ReadyFileError) as error:
+    except (DataError, ListenError, OptionsError, ReadyFileError) as error:
         raise click.ClickException(str(error)) from error
 
 

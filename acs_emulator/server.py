@@ -128,6 +128,8 @@ def listen(host: str, port: int) -> socket.socket:
         return _bind(socket.socket(family, kind, protocol), address)
     except OSError as error:
         raise ListenError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise ListenError(f"cannot listen on {host}: this is no name a machine can have") from error
 
 
 def _bind(sock: socket.socket, address: object) -> socket.socket:

@@ -95,6 +95,7 @@ class TestRefusals:
             (["--http-port", "none", "--https-port", "none"], "at least one of http_port and https_port"),
             (["--access-key", "not base64!"], "the access key is not base64"),
             (["--host", "0.0.0.0"], "add --allow-remote if that is meant"),
+            (["--data", ""], "--data is empty: give a directory, or memory"),
             (["--error-envelope", "none"], "'none' is not one of 'error', 'CommunicationError'"),
             (["--nonsense"], "No such option"),
         ],
@@ -116,6 +117,13 @@ class TestRefusals:
         result = run_to_its_end("--allow-remote", "--host", "192.0.2.1")
         assert 1 == result.returncode
         assert result.stderr.startswith("Error: cannot listen on 192.0.2.1 port 0: ")
+
+    @pytest.mark.parametrize("host", ["no name", "", "x" * 300])
+    @pytest.mark.parametrize("more", [[], ["--https-port", "none"]])
+    def test_a_host_that_is_no_name(self, host: str, more: list[str]) -> None:
+        result = run_to_its_end("--allow-remote", "--host", host, *more)
+        assert (1, 1) == (result.returncode, len(result.stderr.splitlines()))
+        assert result.stderr.startswith("Error: ")
 
     def test_a_data_directory_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "data").touch()

@@ -211,6 +211,12 @@ class TestData:
         Certificates(tmp_path)
         assert 0o600 == (tmp_path / "ca-key.pem").stat().st_mode & 0o777
 
+    def test_a_certificate_of_somebody_else_is_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / CERTIFICATE_FILE).write_text("theirs")
+        with pytest.raises(DataError, match=r"ca\.pem is there without its ca-key\.pem; move it away"):
+            Certificates(tmp_path)
+        assert ["theirs"] == [path.read_text() for path in tmp_path.iterdir()]
+
     def test_two_emulators_cannot_share_a_directory(self, tmp_path: Path) -> None:
         with Emulator(Options(data=tmp_path)), pytest.raises(DataError, match="in use by another emulator"):
             Emulator(Options(data=tmp_path)).__enter__()
