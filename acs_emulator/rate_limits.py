@@ -16,7 +16,6 @@ Scope = Literal["user", "thread", "user+thread", "resource"]
 Key = tuple[str, ...]
 
 _SWEEP_FLOOR = 1024
-_LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,8 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "ExchangeTeamsUserAccessToken": (Limit("exchange token", "resource", 500, 30),),
 }
 
+_LONGEST = max(limit.seconds for limits in LIMITS.values() for limit in limits)
+
 
 class RateLimiter:
     """Counts requests against `LIMITS`. The clock returns seconds."""
@@ -96,9 +97,8 @@ class RateLimiter:
     def _sweep(self, now: float) -> None:
         if len(self._windows) < self._sweep_at:
             return
-        longest = 60
         self._windows = {
-            key: window for key, window in self._windows.items() if window and window[-1] > now - longest
+            key: window for key, window in self._windows.items() if window and window[-1] > now - _LONGEST
         }
         self._sweep_at = max(_SWEEP_FLOOR, 2 * len(self._windows))
 
