@@ -22,6 +22,8 @@ from typing import Self, TypeAlias, TypeVar, overload
 
 from pyee.base import EventEmitter
 
+from twilio_compat.errors import ArgumentError
+
 __all__ = ["Listener", "ListenerTasks", "ReplayEventEmitter"]
 
 Listener: TypeAlias = Callable[..., object]
@@ -42,8 +44,8 @@ class ListenerTasks:
         """Call *listener*; where it is async, start it."""
         try:
             outcome = listener(*arguments)
-        except Exception as error:  # noqa: BLE001  # whatever it raised is handed to the loop's handler
-            self._report(event, listener, error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # handed to the loop's handler
+            self._report(event, listener, error)  # a cancellation is the listener's: nothing was awaited here
         else:
             if isawaitable(outcome):
                 self._start(event, listener, outcome)
@@ -59,7 +61,7 @@ class ListenerTasks:
         except Exception as error:  # noqa: BLE001  # as in `call`
             self._report(event, listener, error)
 
-    def _report(self, event: str, listener: Listener, error: Exception) -> None:
+    def _report(self, event: str, listener: Listener, error: BaseException) -> None:
         self._loop.call_exception_handler(
             {
                 "message": f"Exception in a listener of the event {event!r}",
@@ -131,6 +133,7 @@ class ReplayEventEmitter:
 
     def onWithReplay(self, event: str, listener: Listener) -> Self:
         """Call *listener* at once with the last emission of *event*, if there was one, and at each that follows."""
+        _check(listener)
         self._replay(event, listener)
         return self._register(event, listener, once=False)
 
@@ -138,6 +141,7 @@ class ReplayEventEmitter:
 
     def onceWithReplay(self, event: str, listener: Listener) -> Self:
         """Call *listener* once: with the last emission of *event* if there was one, else at the next."""
+        _check(listener)
         return self if self._replay(event, listener) else self._register(event, listener, once=True)
 
     def off(self, event: str, listener: Listener) -> Self:
@@ -179,6 +183,7 @@ class ReplayEventEmitter:
         return register
 
     def _register(self, event: str, listener: Listener, *, once: bool) -> Self:
+        _check(listener)
         self._registrations.add_listener(event, _Registration(self, event, listener, once))
         return self
 
@@ -194,3 +199,10 @@ class ReplayEventEmitter:
             return False
         self._tasks.call(event, listener, self._last[event])
         return True
+
+
+def _check(listener: Listener) -> None:
+    """Refuse what cannot be called, as Node does, rather than at each emission."""
+    if not callable(listener):
+        given = type(listener).__name__
+        raise ArgumentError(f'The "listener" argument must be of type Function. Received type {given}')

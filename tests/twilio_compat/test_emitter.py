@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.journal import settle
 from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
+from twilio_compat.errors import ArgumentError
 
 
 @pytest.fixture
@@ -133,6 +134,28 @@ async def test_a_listener_that_fails_harms_nobody_else(
     [report] = reports
     assert isinstance(report["exception"], ZeroDivisionError)
     assert ("Exception in a listener of the event 'x'", "x") == (report["message"], report["event"])
+
+
+async def test_a_listener_that_asks_a_cancelled_task_harms_nobody_either(
+    emitter: ReplayEventEmitter, reports: list[dict[str, Any]]
+) -> None:
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    heard: list[int] = []
+    emitter.on("x", lambda number: cancelled.result()).on("x", heard.append)
+    emitter.emit("x", 1)
+    assert [1] == heard
+    assert [asyncio.CancelledError] == [type(report["exception"]) for report in reports]
+
+
+@pytest.mark.parametrize("add", ["on", "once", "addListener", "onWithReplay", "onceWithReplay"])
+async def test_what_cannot_be_called_is_no_listener(emitter: ReplayEventEmitter, add: str) -> None:
+    emitter.emit("x")
+    with pytest.raises(
+        ArgumentError, match=r'^The "listener" argument must be of type Function\. Received type str$'
+    ):
+        getattr(emitter, add)("x", "listener")
+    assert 0 == emitter.listenerCount("x")
 
 
 async def test_an_async_listener_that_fails_is_reported_the_same_way(
