@@ -99,14 +99,18 @@ class Connection:
     async def close(self) -> None:
         """End it, whatever state it is in. Calls still under way may fail. Safe to call twice."""
         if self.has_ended:
-            await asyncio.wait([self._task])
+            await self._stopped()
             return
         self._closing = True
         self._change("disconnecting")
         self._session.end(TwilioCompatError("The client was shut down; make a new one"))
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await self._stopped()
         self._change("disconnected")
+
+    async def _stopped(self) -> None:
+        if not self._task.done():  # where it is, its event loop may be gone
+            await asyncio.wait([self._task])
 
     # The task
 

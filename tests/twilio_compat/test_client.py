@@ -336,6 +336,17 @@ async def test_missed_messages_that_cannot_be_fetched_are_told_and_the_news_go_o
     ] == await journal.settled()
 
 
+def test_a_client_can_be_shut_down_after_its_event_loop_has_ended(service: MemoryService) -> None:
+    async def begin() -> Client:
+        return await Client.create(service.token("alice"), {"backend": MemoryBackend(service)})
+
+    client = asyncio.run(begin())
+    with pytest.raises(TwilioCompatError, match="stopped with its event loop"):
+        asyncio.run(client.getSubscribedConversations())
+    asyncio.run(client.shutdown())
+    assert "disconnected" == client.connectionState
+
+
 async def test_a_backend_whose_news_end_fails_the_client(service: MemoryService) -> None:
     class Silent(MemoryBackend):
         @asynccontextmanager
