@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from twilio_compat.errors import ConfigurationError
 
@@ -20,7 +20,8 @@ class Settings:
     """What the library runs with. Times are in seconds, sizes in bytes.
 
     `from_environment` reads each field that has an environment variable (`ENVIRONMENT`); the rest have defaults
-    that suit production and are changed in code, by tests above all.
+    that suit production and are changed in code, by tests above all. `ConfigurationError` for a time or a size that
+    is not a number above zero.
     """
 
     connection_string: str | None = field(default=None, repr=False)
@@ -53,6 +54,15 @@ class Settings:
     """Pause between two looks for news, per signed-in user."""
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers: a pause of none would keep asking the service without end."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(each.default, int | float) and not (isinstance(value, int | float) and value > 0):
+                raise ConfigurationError(
+                    f"The setting {each.name} must be a number above zero, not {value!r}"
+                )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -1,0 +1,57 @@
+"""What a process runs with, and what cannot be run with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from twilio_compat import Settings
+from twilio_compat.errors import ConfigurationError
+
+
+def test_each_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
+    read = Settings.from_environment(
+        {
+            "COMMUNICATION_SERVICES_CONNECTION_STRING": "endpoint=https://x/;accesskey=eA==",
+            "COMMUNICATION_SERVICES_ENDPOINT": "",
+            "AZURE_STORAGE_CONNECTION_STRING": "AccountName=x;AccountKey=eA==",
+            "TWILIO_COMPAT_DATABASE_URL": "",
+            "TWILIO_API_KEY": "SK1",
+            "TWILIO_API_SECRET": "secret",
+            "PATH": "/bin",
+        }
+    )
+    assert read == Settings(
+        connection_string="endpoint=https://x/;accesskey=eA==",
+        storage_connection_string="AccountName=x;AccountKey=eA==",
+        twilio_api_key="SK1",
+        twilio_api_secret="secret",
+    )
+
+
+def test_no_secret_is_shown() -> None:
+    shown = repr(
+        Settings(
+            connection_string="hidden 1",
+            storage_connection_string="hidden 2",
+            database_url="hidden 3",
+            twilio_api_secret="hidden 4",
+        )
+    )
+    assert "hidden" not in shown
+
+
+def test_what_is_missing_is_named_with_its_variable_and_its_purpose() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings().need("storage_connection_string", "to keep media")
+    assert "AZURE_STORAGE_CONNECTION_STRING is not set; it is needed to keep media" == str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.nan, "1", None], ids=repr)
+@pytest.mark.parametrize("name", ["poll_interval", "deadline", "metadata_budget"])
+def test_times_and_sizes_are_numbers_above_zero(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^The setting {name} must be a number above zero, not "):
+        replace(Settings(), **{name: value})
