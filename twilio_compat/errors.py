@@ -21,7 +21,7 @@
 
 Twilio applications branch on ``error.status`` (the HTTP status), ``error.body["code"]`` (the Twilio code) and
 ``error.message`` (the reason phrase, such as ``"Conflict"``), so every error that answers a request has all
-three. ``str(error)`` is the longer text, meant for a log.
+three. ``str(error)`` is the longer text, meant for a log. Any other error has ``error.message`` too: its text.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ _REASONS: Mapping[int, str] = {each.value: each.phrase for each in HTTPStatus}
 
 class TwilioCompatError(Exception):
     """Base of everything raised here; catch it to catch all of it."""
+
+    @property
+    def message(self) -> str:
+        """The text, by the name that an ``Error`` of JavaScript has for it."""
+        return str(self)
 
 
 class ArgumentError(TwilioCompatError, ValueError):
