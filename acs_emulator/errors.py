@@ -1,7 +1,8 @@
 """Refusals: one exception with the status and code of the service, and the two bodies it is sent in.
 
 The specification and the Identity service wrap an error in ``error``. The Chat service, as observed, wraps it in
-``CommunicationError`` with capitalised names, which the official SDKs do not parse. `envelope` makes either.
+``CommunicationError`` with capitalised names, or, where it says which fields are wrong, in ``communicationError``
+with names that are not; the official SDKs parse neither. `envelope` makes each of them.
 """
 
 from __future__ import annotations
@@ -45,8 +46,7 @@ class AcsError(Exception):
 def envelope(error: AcsError, style: ErrorEnvelope) -> dict[str, Json]:
     """Build the body of an error response."""
     if style == "CommunicationError":
-        details: list[Json] = [{"Message": each.message, "Target": each.target} for each in error.details]
-        return {"CommunicationError": {"Code": error.code, "Message": error.message, "Details": details}}
+        return _observed_envelope(error)
     body: dict[str, Json] = {"code": error.code, "message": error.message}
     if error.details:
         body["target"] = error.details[0].target
@@ -54,6 +54,13 @@ def envelope(error: AcsError, style: ErrorEnvelope) -> dict[str, Json]:
             {"code": error.code, "message": each.message, "target": each.target} for each in error.details
         ]
     return {"error": body}
+
+
+def _observed_envelope(error: AcsError) -> dict[str, Json]:
+    if not error.details:
+        return {"CommunicationError": {"Code": error.code, "Message": error.message, "Details": []}}
+    details: list[Json] = [{"message": each.message, "target": each.target} for each in error.details]
+    return {"communicationError": {"code": error.code, "message": error.message, "details": details}}
 
 
 def bad_request(message: str, target: str, *, code: str = "BadRequest") -> AcsError:

@@ -136,8 +136,8 @@ async def test_the_chat_envelope_is_an_option_and_identitys_never_changes() -> N
         ann = await world.user()
         refused = (await ann.get("/chat/threads/19:x@thread.v2")).json()
         assert refused["CommunicationError"]["Code"] == "Forbidden"
-        malformed = (await ann.post("/chat/threads", {})).json()["CommunicationError"]
-        assert [each["Target"] for each in malformed["Details"]] == ["topic"]
+        malformed = (await ann.post("/chat/threads", {})).json()["communicationError"]
+        assert [each["target"] for each in malformed["details"]] == ["topic"]
         identity = await world.identity("DELETE", "/identities/nobody")
         assert identity.json()["error"]["code"] == "NotFound"
 

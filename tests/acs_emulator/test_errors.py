@@ -22,10 +22,10 @@ def test_the_observed_envelope() -> None:
         "CommunicationError": {"Code": "Forbidden", "Message": "no", "Details": []}
     }
     assert envelope(bad_request("A string is expected", "topic"), "CommunicationError") == {
-        "CommunicationError": {
-            "Code": "BadRequest",
-            "Message": "A string is expected",
-            "Details": [{"Message": "A string is expected", "Target": "topic"}],
+        "communicationError": {
+            "code": "BadRequest",
+            "message": "A string is expected",
+            "details": [{"message": "A string is expected", "target": "topic"}],
         }
     }
 
