@@ -18,7 +18,7 @@ import click
 from acs_emulator.emulator import Emulator
 from acs_emulator.journal import DataError
 from acs_emulator.options import ErrorEnvelope, LargeThreadReceipts, Options, OptionsError, RateLimits
-from acs_emulator.ready_file import ReadyFileError, announced
+from acs_emulator.ready_file import ReadyFileError, announced, withdraw
 from acs_emulator.server import ListenError, loop_factory
 
 MEMORY = "memory"
@@ -159,6 +159,8 @@ async def _serve(options: Options, ready_file: Path | None) -> None:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    if ready_file is not None:
+        withdraw(ready_file)
     async with Emulator(options) as emulator:
         with _announced(ready_file, emulator):
             click.echo(_summary(emulator))

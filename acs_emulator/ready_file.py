@@ -1,7 +1,7 @@
 """The ready file: how a program that started the emulator learns where it is.
 
-It appears, complete, once the listeners accept, and goes when the emulator ends. A reader that finds the file may
-connect; one that finds none waits.
+It appears, complete, once the listeners accept, and goes when the emulator ends; what an emulator that was killed
+left behind goes when the next one starts. A reader that finds the file may connect; one that finds none waits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from pathlib import Path
 
 class ReadyFileError(Exception):
     """The ready file cannot be written; the text says why."""
+
+
+def withdraw(path: Path) -> None:
+    """Remove the file an earlier emulator left, if any; raises `ReadyFileError`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReadyFileError(f"cannot write the ready file {path}: {error.strerror}") from error
 
 
 @contextmanager

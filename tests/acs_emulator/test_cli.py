@@ -35,6 +35,12 @@ class TestServing:
             assert (0, "") == emulator.end(signal.SIGTERM)
         assert not ready_file.exists()
 
+    def test_the_ready_file_of_a_killed_emulator_goes_at_the_next_start(self, ready_file: Path) -> None:
+        ready_file.write_text("where it was before")
+        with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+            run_to_its_end("--ready-file", ready_file, "--http-port", str(taken.getsockname()[1]))
+        assert not ready_file.exists()
+
     def test_the_ready_file_says_where_everything_is(self, ready_file: Path) -> None:
         with running_emulator(ready_file) as emulator:
             content = json.loads(ready_file.read_text())
