@@ -11,7 +11,8 @@ what the last tick took, so that many subscribers of a busy thread do not crowd 
 
 A cursor moves in the same breath as the events it stands for are put into the outbox. So a tick that fails half way
 loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
-when it is over. Only a refused token ends the stream.
+when it is over. Only a refused token ends the stream. The pause after a failure grows, but a write that went through
+in this process ends it: the service is back.
 
 Edits and deletions may leave the time of the last message as it is. So now and then one of the threads that the
 consumer has been reading is read again whether it moved or not, each in turn.
@@ -41,6 +42,7 @@ from twilio_compat.events import (
     ConversationJoined,
     ConversationUpdated,
     Event,
+    MessageRemoved,
     SourceInterrupted,
     SourceRefused,
     SourceRestored,
@@ -56,7 +58,7 @@ REST_PER_WORK = 4.0
 """How many times longer than it worked a subscription rests at least, up to its interval."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
-"""Seconds to wait after a failure: doubled each time, up to the longest."""
+"""Seconds to wait after a failure: doubled each time, up to the longest; a nudge may end it, but not the first."""
 FIRST_PAGE = 20
 READS_AT_ONCE = 8
 THREADS_IN_USE = 100
@@ -181,7 +183,8 @@ class Subscription:
             self._outbox.append(SourceInterrupted(error=error))
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 10))
         self._failures += 1
-        self._rest_until = self._due = self._source.clock() + pause
+        now = self._source.clock()
+        self._rest_until, self._due = now + min(pause, FIRST_PAUSE), now + pause
 
     def _succeed(self, began: float) -> None:
         now = self._source.clock()
@@ -234,7 +237,9 @@ class Subscription:
 
     async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, now: float) -> None:
         listing = await self._list(thread_id, lambda entry: not cursor.behind(entry))
-        events = await self._source.teller.tell(self._user, thread_id, cursor, listing)
+        events = [*await self._source.teller.tell(self._user, thread_id, cursor, listing)]
+        if any(isinstance(each, MessageRemoved) for each in events):
+            events += await self._updated(thread_id, glance)  # another message is the last one now, perhaps
         seen = ThreadGlance(cursor.glance.topic, glance.received)
         self._tell(thread_id, cursor.read(listing).glanced(seen, now), events)
 
@@ -260,11 +265,12 @@ class Subscription:
         cursor = self._cursors.get(thread_id)
         if cursor is None or cursor.glance.topic == glance.topic:
             return
-        found = await self._source.conversations.records(self._user, {thread_id: glance})
         seen = ThreadGlance(glance.topic, cursor.glance.received)
-        self._tell(
-            thread_id, cursor.glanced(seen, now), [ConversationUpdated(conversation=each) for each in found]
-        )
+        self._tell(thread_id, cursor.glanced(seen, now), await self._updated(thread_id, glance))
+
+    async def _updated(self, thread_id: str, glance: ThreadGlance) -> Sequence[Event]:
+        found = await self._source.conversations.records(self._user, {thread_id: glance})
+        return [ConversationUpdated(conversation=each) for each in found]
 
     async def _sweep(self, now: float) -> None:
         """Read one of the threads in use although its time did not move."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,7 +40,7 @@ from twilio_compat.events import (
     SourceRestored,
     Synchronized,
 )
-from twilio_compat.records import Actor, MessageChanges, ParticipantDraft
+from twilio_compat.records import Actor, LastMessage, MessageChanges, ParticipantDraft
 
 
 @pytest.fixture
@@ -102,6 +104,20 @@ async def test_edits_and_deletions_are_told(backend: AcsBackend, alice: Actor, b
         await backend.messages.delete(alice, chat.sid, sent.sid)
         removed = MessageRemoved(conversation_sid=chat.sid, message_sid=sent.sid, index=0)
         assert removed == await next_event(events)
+
+
+async def test_after_a_deletion_it_is_told_which_message_is_the_last_one_now(
+    backend: AcsBackend, alice: Actor, bob: Actor
+) -> None:
+    chat = await room(backend, alice, "alice", "bob")
+    first, second, third = [await send(backend, alice, chat, body) for body in "abc"]
+    await backend.messages.delete(alice, chat.sid, second.sid)
+    async with backend.subscribe(bob) as events:
+        await next_of(events, Synchronized)
+        for each, left in ((third, LastMessage(index=0, date_created=first.date_created)), (first, None)):
+            await backend.messages.delete(alice, chat.sid, each.sid)
+            assert each.index == (await next_of(events, MessageRemoved)).index
+            assert left == (await next_of(events, ConversationUpdated)).conversation.last_message
 
 
 async def test_members_who_come_and_go_are_told(backend: AcsBackend, alice: Actor, bob: Actor) -> None:
@@ -244,6 +260,46 @@ async def test_a_failing_service_is_told_once_and_nothing_is_lost(
         came = [await next_event(events) for _ in range(4)]
         assert sent == [each.message for each in came if isinstance(each, MessageAdded)]
         assert 1 == sum(isinstance(each, SourceRestored) for each in came)
+
+
+class ShortSleeps:
+    """A clock that passes with each sleep of up to a second; a longer one never ends."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asleep = asyncio.Event()
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 1:
+            self.asleep.set()
+            await asyncio.Event().wait()
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+async def test_a_write_that_goes_through_ends_the_pause_after_failures(
+    deployment: Deployment, middleman: Middleman
+) -> None:
+    clock = ShortSleeps()
+    connection_string = middleman.connection_string(deployment.emulator.connection_string)
+    backend = AcsBackend(
+        replace(deployment.settings, connection_string=connection_string), clock=clock, sleep=clock.sleep
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(backend.close)
+        (alice,) = await sign_in(backend, "alice")
+        chat = await room(backend, alice, "alice")
+        events = await stack.enter_async_context(backend.subscribe(alice))
+        await next_of(events, Synchronized)
+        middleman.fault = lambda seen: Fault.ERROR
+        waiting = asyncio.ensure_future(next_of(events, MessageAdded))
+        await clock.asleep.wait()
+        middleman.fault = lambda seen: None
+        sent = await send(backend, alice, chat, "hello")
+        assert MessageAdded(message=sent) == await waiting
 
 
 async def test_a_reading_that_fails_half_way_repeats_nothing(
