@@ -72,6 +72,7 @@ class Media:
         """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB)."""
         if not _CONTENT_TYPE.match(upload.content_type):
             raise LimitError("Invalid message media content type", code=50511)
+        _check_size(upload.size or 0)
         name = blob_name(uuid.uuid4().hex, upload.filename)
         counted = _Counted(upload.content)
         await self._store(name, upload, counted)
@@ -241,9 +242,13 @@ class _Counted:
 
     def _count(self, chunk: bytes) -> bytes:
         self.size += len(chunk)
-        if self.size > SIZE_LIMIT:
-            raise LimitError(f"Message media size is too large: over {SIZE_LIMIT} bytes (150 MB)", code=50512)
+        _check_size(self.size)
         return chunk
+
+
+def _check_size(size: int) -> None:
+    if size > SIZE_LIMIT:
+        raise LimitError(f"Message media size is too large: over {SIZE_LIMIT} bytes (150 MB)", code=50512)
 
 
 def blob_name(token: str, filename: str | None) -> str:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from twilio_compat.arguments import checked, json_type, string
 from twilio_compat.errors import ArgumentError, UnsentMessageWarning
-from twilio_compat.media import SendMediaOptions, media_options, upload_of
+from twilio_compat.media import SendMediaOptions, check_media, upload_of
 from twilio_compat.records import JSONValue, MediaRecord, MessageDraft
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class UnsentMessage:
         return await self._conversation._standing.messages.send(self._draft(tuple(media)))
 
     async def _upload(self, given: SendMediaOptions) -> MediaRecord:
-        return await self._session.backend.media.upload(self._session.actor, upload_of(given))
+        async with upload_of(given) as upload:
+            return await self._session.backend.media.upload(self._session.actor, upload)
 
     def _draft(self, media: tuple[MediaRecord, ...]) -> MessageDraft:
         return MessageDraft(
@@ -136,10 +137,7 @@ class MessageBuilder:
 
     def addMedia(self, payload: SendMediaOptions) -> Self:
         """Attach a file: its ``contentType``, its ``media`` and, where it has one, its ``filename``."""
-        if not media_options.accepts(payload):
-            raise ArgumentError(
-                "Media content in SendMediaOptions must contain non-empty contentType and media"
-            )
+        check_media(payload)
         self._message.mediaContent.append(payload)
         return self
 

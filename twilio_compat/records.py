@@ -124,11 +124,15 @@ class MediaRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaUpload:
-    """A file to be uploaded: all of its bytes, or a stream of them read once."""
+    """A file to be uploaded: all of its bytes, or a stream of them read once.
+
+    ``size`` is what a stream is announced to have, in bytes, where that is known: too much is refused unread.
+    """
 
     content: bytes | AsyncIterable[bytes]
     content_type: str
     filename: str | None = None
+    size: int | None = None
     category: MediaCategory = "media"
 
 

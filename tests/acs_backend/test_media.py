@@ -136,6 +136,18 @@ async def test_too_large_a_file_is_refused_and_leaves_nothing(
     assert 50512 == caught.value.code
 
 
+async def test_a_file_that_is_announced_to_be_too_large_is_refused_unread(emulator: Emulator) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError
+        yield b""
+
+    announced = MediaUpload(content=unread(), content_type="x/y", size=150 * 2**20 + 1)
+    async with opened(emulator.storage_connection_string) as media:
+        with pytest.raises(LimitError, match="150 MB") as caught:
+            await media.upload(ALICE, announced)
+    assert 50512 == caught.value.code
+
+
 @pytest.mark.parametrize("content_type", ["", " ", "text/plain\r\nX-Evil: 1", "tëxt"])
 async def test_a_file_without_a_proper_type_is_refused(emulator: Emulator, content_type: str) -> None:
     async with opened(emulator.storage_connection_string) as media:

@@ -86,8 +86,33 @@ async def test_a_path_is_read_when_the_message_is_sent_and_again_when_it_is_sent
 
 
 async def test_a_text_file_is_refused(room: Conversation) -> None:
-    with pytest.raises(ArgumentError, match=r"non-empty contentType and media"):
+    with pytest.raises(ArgumentError, match=r'\(key "media" is instance of StringIO\)$'):
         room.prepareMessage().addMedia({"contentType": "text/plain", "media": io.StringIO("x")})  # type: ignore[typeddict-item]  # the point of the test
+
+
+async def test_a_type_is_needed_and_a_name_is_text(room: Conversation) -> None:
+    with pytest.raises(ArgumentError, match=r"^Media content in SendMediaOptions must contain non-empty"):
+        room.prepareMessage().addMedia({"media": b"x"})
+    with pytest.raises(ArgumentError, match=r'\(key "filename" is 5\)$'):
+        room.prepareMessage().addMedia({"contentType": "a/b", "media": b"x", "filename": 5})  # type: ignore[typeddict-item]  # the point of the test
+
+
+async def texts() -> AsyncIterator[str]:
+    yield "text"
+
+
+class TextFile:
+    def read(self, size: int) -> str:
+        return "text"
+
+
+@pytest.mark.parametrize("media", [texts(), TextFile()], ids=lambda media: type(media).__name__)
+async def test_a_file_that_brings_text_is_refused(
+    service: MemoryService, room: Conversation, media: MediaContent
+) -> None:
+    with pytest.raises(ArgumentError, match=r"^Media are made of bytes, but this file brought str$"):
+        await room.sendMessage({"contentType": "text/plain", "media": media})
+    assert ({}, []) == (service.files, (await room.getMessages()).items)
 
 
 async def test_media_are_uploaded_in_order_before_the_message(
