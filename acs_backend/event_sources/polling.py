@@ -5,9 +5,10 @@ or left; a topic that changed is an update; and where the time of the last messa
 read down to where this subscriber stood (`thread_cursor` has the details). Everything else costs nothing.
 
 A subscription is an iterator that its consumer pulls: nothing runs while nobody waits for an event, there is no
-task to leave behind, and whoever gives up waiting may come back. Between two ticks it sleeps for the interval,
-unless a write in this process nudges it. It never rests for less than `SHORTEST_REST`, nor for less than a few times
-what the last tick took, so that many subscribers of a busy thread do not crowd out those who write to it.
+task to leave behind, and whoever gives up waiting may come back. Between two ticks it rests for the interval,
+unless a write in this process nudges it. That is for people who talk to each other; under a stream of writes the
+interval is soon enough, and many subscribers must neither crowd out those who write nor use up what ACS allows. So
+each early tick is paid for from a purse, which a rest of full length fills a little.
 
 A cursor moves in the same breath as the events it stands for are put into the outbox. So a tick that fails half way
 loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
@@ -54,8 +55,10 @@ T = TypeVar("T")
 
 SHORTEST_REST = 0.1
 """Seconds between two ticks at least."""
-REST_PER_WORK = 4.0
-"""How many times longer than it worked a subscription rests at least, up to its interval."""
+FULL_PURSE = 10.0
+"""Early ticks in a row at the most."""
+EARNED_BY_REST = 0.25
+"""Early ticks that a rest of full length pays for."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds to wait after a failure: doubled each time, up to the longest; a nudge may end it, but not the first."""
@@ -110,6 +113,7 @@ class Subscription:
         self._outbox: deque[Event] = deque()
         self._in_use: OrderedDict[str, None] = OrderedDict()
         self._nudged = asyncio.Event()
+        self._purse = FULL_PURSE
         self._swept_at = source.clock()
 
     # For the hub
@@ -161,10 +165,12 @@ class Subscription:
         rest = self._due - self._source.clock()
         if rest > 0 and not self._nudged.is_set():
             await _first(self._source.sleep(rest), self._nudged.wait())
+        early = self._source.clock() < self._due
+        self._purse = self._purse - 1 if early else min(FULL_PURSE, self._purse + EARNED_BY_REST)
 
     async def _advance(self) -> None:
         """Make one step, and say so if it failed, or succeeded after a failure."""
-        began, told = self._source.clock(), len(self._outbox)
+        told = len(self._outbox)
         self._nudged.clear()
         try:
             await self._step()
@@ -176,7 +182,7 @@ class Subscription:
         else:
             if self._failures:
                 self._outbox.insert(told, SourceRestored())
-            self._succeed(began)
+            self._succeed()
 
     def _fail(self, error: TwilioCompatError) -> None:
         if not self._failures:
@@ -186,12 +192,12 @@ class Subscription:
         now = self._source.clock()
         self._rest_until, self._due = now + min(pause, FIRST_PAUSE), now + pause
 
-    def _succeed(self, began: float) -> None:
+    def _succeed(self) -> None:
         now = self._source.clock()
         self._failures = 0
         self._step = self._tick
         self._due = now + self._source.interval
-        self._rest_until = min(self._due, now + max(SHORTEST_REST, REST_PER_WORK * (now - began)))
+        self._rest_until = min(self._due, now + SHORTEST_REST) if self._purse >= 1 else self._due
 
     # Steps
 
