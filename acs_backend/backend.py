@@ -119,7 +119,7 @@ class AcsBackend:
         deadline, attempt_timeout = settings.deadline, settings.request_timeout
         retries = Retries(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
         once = OneAttempt(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
-        self._core = core = _core(settings, retries, now, clock)
+        self._core = core = _core(settings, retries, now, clock, sleep)
         self._parts = parts = _Parts(core, retries)
         self._users = Users(core.database, core.identities)
         polled = _Parts(core, once)
@@ -168,6 +168,7 @@ class AcsBackend:
             closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
             closing.push_async_callback(self._core.lease.release)
+            closing.push_async_callback(self._core.recorder.close)
 
 
 def open_backend(settings: Settings) -> AcsBackend:
@@ -176,13 +177,17 @@ def open_backend(settings: Settings) -> AcsBackend:
 
 
 def _core(
-    settings: Settings, retries: Retries, now: Callable[[], datetime], clock: Callable[[], float]
+    settings: Settings,
+    retries: Retries,
+    now: Callable[[], datetime],
+    clock: Callable[[], float],
+    sleep: Callable[[float], Coroutine[None, None, None]],
 ) -> _Core:
     endpoint, access_key = _resource(settings)
     database = Database(settings.database_url if access_key else MEMORY)
     clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout)
-    identities = Identities(settings, clients, database, retries, clock=now)
-    lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp())
+    identities = Identities(settings, clients, database, retries, clock=now, sleep=sleep)
+    lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp(), sleep=sleep)
     ledger = Ledger(database, Listings(clients, retries))
     return _Core(
         settings=settings,
@@ -191,7 +196,7 @@ def _core(
         identities=identities,
         media=Media(settings, database, clients.transport, clock=now),
         lease=lease,
-        recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock),
+        recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         hub=Hub(),
         now=now,
     )

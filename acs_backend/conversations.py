@@ -189,8 +189,7 @@ class Conversations:
         rows = await self._rows(user, list(glances))
         for thread_id, row in rows.items():
             rows[thread_id] = await self._with_topic(row, glances[thread_id].topic)
-        async with self._database.read() as connection:
-            newest = await ledger.newest(connection, list(rows))
+        newest = await self._newest(list(rows))
         found = [record(row, joined=True, newest=newest.get(thread_id)) for thread_id, row in rows.items()]
         return sorted(found, key=lambda each: each.sid)
 
@@ -257,9 +256,13 @@ class Conversations:
 
         acted_as, topic = await self.as_member_or_creator(actor, row, look)
         joined = acted_as == (await self._identities.acting(actor)).id
-        async with self._database.read() as connection:
-            newest = await ledger.newest(connection, [row.thread_id])
+        newest = await self._newest([row.thread_id])
         return record(await self._with_topic(row, topic), joined=joined, newest=newest.get(row.thread_id))
+
+    async def _newest(self, thread_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+        await self._recorder.flush()
+        async with self._database.read() as connection:
+            return await ledger.newest(connection, thread_ids)
 
     async def _with_topic(self, row: Conversation, topic: str) -> Conversation:
         """Return the row as it is once a topic was seen that another ACS client may have set."""

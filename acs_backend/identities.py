@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
@@ -33,6 +33,7 @@ from azure.core.credentials import AccessToken
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.credentials import IssuedToken, PresentedToken
 from acs_backend.errors import Subject, translated
+from acs_backend.foresight import NOTICE
 from acs_backend.retries import Retries
 from acs_backend.sids import user_sid
 from acs_backend.store import identities as table
@@ -67,6 +68,7 @@ class Identities:
         retries: Retries,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Make users with *clients*, keep them in *database*; *clock* tells the time for tokens."""
         self._settings = settings
@@ -74,6 +76,7 @@ class Identities:
         self._database = database
         self._retries = retries
         self._clock = clock
+        self._sleep = sleep
         self._acs_ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._users: dict[str, AcsUser] = {}
@@ -134,11 +137,16 @@ class Identities:
         acs_id = await self._acs_id(_unprefixed(checked_identity(identity)))
         async with self._database.write() as connection:
             await table.mark_native(connection, identity)
+        await self.notice()
         if not with_token:
             return IssuedIdentity(identity=identity, acs_user_id=acs_id)
         token = await self._issue_token(acs_id)
         expires_on = datetime.fromtimestamp(token.expires_on, UTC)
         return IssuedIdentity(identity=identity, acs_user_id=acs_id, token=token.token, expires_on=expires_on)
+
+    async def notice(self) -> None:
+        """Wait until every process that sends has noticed that somebody may write past this library."""
+        await self._sleep(NOTICE)
 
     async def sign_in(self, token: str) -> Actor:
         """Return whom *token* stands for: a Twilio access token, or an ACS user token.

@@ -37,7 +37,7 @@ no reader ever sees it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -62,6 +62,22 @@ class Arrival:
     deleted: bool = False
     repeated: bool = False
     """Whether it was posted more than once, so that there may be another copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where the ledger of a thread ends."""
+
+    next_index: int
+    newest_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a transaction found and wrote: rows by thread and message id, and where each ledger ends now."""
+
+    rows: dict[tuple[str, int], LedgerRow] = field(default_factory=dict)
+    ends: dict[str, End] = field(default_factory=dict)
 
 
 def allocate(
@@ -186,17 +202,15 @@ class Ledger:
         return allocate(thread_id, arrivals, next_index=standing.next_index, mutations=mutations)
 
 
-async def append_sent(
-    connection: AsyncConnection, sent: Mapping[str, Sequence[Arrival]]
-) -> dict[tuple[str, int], LedgerRow]:
-    """Record sends of several threads within one transaction; return the row of each by thread and message id.
+async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[Arrival]]) -> Appended:
+    """Record sends of several threads within one transaction.
 
     *sent* gives the arrivals by thread id; nothing earlier may be missing in these threads, as far as this process
     knows. A thread to which somebody may write past this library is left out of the result.
     """
     await store.lock(connection, sent)
     standings = await store.standings(connection, sent)
-    result: dict[tuple[str, int], LedgerRow] = {}
+    result = Appended()
     appended: list[tuple[str, LedgerRow]] = []
     for thread_id, arrivals in sent.items():
         standing = standings.get(thread_id)
@@ -207,14 +221,15 @@ async def append_sent(
         mutations = await store.by_mutations(connection, thread_id, marks)
         new = allocate(thread_id, arrivals, next_index=standing.next_index, known=held, mutations=mutations)
         appended += [(thread_id, each) for each in new]
-        result |= {(thread_id, each.message_id): each for each in [*held.values(), *new]}
+        result.rows.update({(thread_id, each.message_id): each for each in [*held.values(), *new]})
+        result.ends[thread_id] = _end(standing, new)
     await store.add(connection, appended)
     return result
 
 
 async def append_newest(
     connection: AsyncConnection, thread_id: str, arrival: Arrival, *, writer: str, others: int
-) -> LedgerRow | None:
+) -> Appended | None:
     """Record one send as `append_sent` does, in one statement; None where the case is not as usual as that takes.
 
     *writer* and *others* are what `WriterLease.seen` says.
@@ -224,7 +239,16 @@ async def append_newest(
     await store.lock(connection, [thread_id])
     row = store.row(thread_id, arrival.message_id, None, arrival.mutation_id, arrival.deleted)
     index = await store.append_next(connection, thread_id, row, writer=writer, others=others)
-    return None if index is None else replace(row, index=index)
+    if index is None:
+        return None
+    end = End(index + 1, row.message_id)
+    return Appended({(thread_id, row.message_id): replace(row, index=index)}, {thread_id: end})
+
+
+def _end(standing: Standing, new: Sequence[LedgerRow]) -> End:
+    visible = sum(1 for each in new if each.index is not None)
+    newest = max((each.message_id for each in new), default=0)
+    return End(standing.next_index + visible, max(standing.newest_id, newest))
 
 
 async def _held(

@@ -217,6 +217,7 @@ class Participants:
         if not conversation.native and await self._identities.native([acs_id]):
             async with self._database.write() as connection:
                 await conversation_table.mark_native(connection, conversation.thread_id)
+            await self._identities.notice()
 
 
 def _record(conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:

@@ -5,6 +5,9 @@ earlier can be missing (`acs_backend.ledger` lists the conditions) that needs no
 for those that were in flight when it finished, and the whole batch, of all threads, is written in one transaction.
 Whoever finds the door to the database open takes everything that waits along with it.
 
+Under steady traffic even that is put off: `acs_backend.foresight` tells the index at once, and what it told is
+written a little later, many in one transaction. That transaction is also the next look at the store.
+
 Everywhere else the sender lists the thread. Sends that finished before a listing began share it.
 
 A thread is *settled* when it was listed since this process holds its lease, in the current epoch of the lease, and
@@ -16,20 +19,22 @@ for as long after as a request that was given up may still have its effect.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
-from acs_backend.ledger import Arrival, Ledger, append_newest, append_sent
+from acs_backend.foresight import Foresight, Foretold
+from acs_backend.ledger import Appended, Arrival, Ledger, append_newest, append_sent
 from acs_backend.send_order import SendOrder
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.writer_lease import WriterLease
-from twilio_compat.errors import InvalidResponseError
+from twilio_compat.errors import InvalidResponseError, TwilioCompatError
 
 PATIENCE = 1.0
 """Seconds a finished send waits for slower ones before it lists the thread instead."""
@@ -37,9 +42,12 @@ FIRST_PAGE = 20
 """Entries that the listing after a send asks for first."""
 REMEMBERED_THREADS = 10_000
 """Threads whose state is kept; one that is forgotten is listed once more."""
-
+PUT_OFF = 0.03
+"""Seconds after which what was foretold is written; well within what a look at the store holds."""
 LOOKS = 3
 """Listings after which a message that ACS acknowledged, and does not list, is reported as an error."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +72,8 @@ class _Thread:
     """Finished sends that list the thread; nothing younger is written down without them."""
     native: bool = False
     """Whether the store said that somebody may write past this library."""
+    listed_or_doubted: int = 0
+    """Counts what may have brought in messages that this process did not record: foresight does not outlast it."""
     settled_in: int = 0
     """Epoch of the lease in which it was settled; 0: in none."""
     doubted_ticket: int = 0
@@ -72,14 +82,18 @@ class _Thread:
     listings_begun: int = 0
     listings_done: int = 0
 
-    def settle(self, epoch: int, now: float) -> None:
-        if not self.native and not self._doubted(now):
+    def settle(self, epoch: int, now: float, *, since: int) -> None:
+        """Count as settled, unless doubt was cast *since* the listing began that settles it."""
+        undoubted = since == self.listed_or_doubted and not self._doubted(now)
+        self.listed_or_doubted += 1
+        if undoubted and not self.native:
             self.settled_in = epoch
 
     def settled(self, epoch: int, now: float) -> bool:
         return epoch != 0 and self.settled_in == epoch and not self._doubted(now)
 
     def cast_doubt(self, until: float) -> None:
+        self.listed_or_doubted += 1
         self.settled_in = 0
         self.doubted_ticket = self.order.upcoming
         self.doubted_until = max(self.doubted_until, until)
@@ -124,6 +138,7 @@ class Recorder:
         *,
         doubt: float,
         clock: Callable[[], float],
+        sleep: Callable[[float], Coroutine[None, None, None]],
         patience: float = PATIENCE,
     ) -> None:
         """*doubt* is how many seconds a request that was given up may still have its effect; *clock* is monotonic."""
@@ -132,7 +147,10 @@ class Recorder:
         self._lease = lease
         self._doubt = doubt
         self._clock = clock
+        self._sleep = sleep
         self._patience = patience
+        self._foresight = Foresight()
+        self._writing_later: asyncio.Task[None] | None = None
         self._threads: OrderedDict[str, _Thread] = OrderedDict()
         self._ready: list[tuple[str, _Waiting]] = []
         self._door = asyncio.Lock()
@@ -143,7 +161,8 @@ class Recorder:
 
     def settle(self, thread_id: str, epoch: int) -> None:
         """Note that a thread was made in *epoch*, by this process: nothing is missing in its ledger."""
-        self._thread(thread_id).settle(epoch, self._clock())
+        thread = self._thread(thread_id)
+        thread.settle(epoch, self._clock(), since=thread.listed_or_doubted)
 
     @asynccontextmanager
     async def sending(self, user: AcsUser, thread_id: str, mutation_id: str) -> AsyncIterator[Sending]:
@@ -199,56 +218,119 @@ class Recorder:
             thread.cast_doubt(self._clock())
             return None
 
+    async def flush(self) -> None:
+        """Write what was foretold and not written yet. What cannot be written is left to a listing."""
+        async with self._door:
+            if self._foresight.owes:
+                try:
+                    await self._write([])
+                except TwilioCompatError as error:
+                    _log.warning(
+                        "Sent messages are not in the store yet; a listing will find them: %s", error
+                    )
+
+    async def close(self) -> None:
+        """Write everything. Safe to call twice."""
+        if self._writing_later is not None:
+            self._writing_later.cancel()
+            await asyncio.gather(self._writing_later, return_exceptions=True)
+        await self.flush()
+
     async def _write_ready(self) -> None:
-        """Write everything that is ready, in one transaction; those who wait are told."""
+        """Tell those who wait their rows: as foretold, or else written, in one transaction."""
         async with self._door:
             batch, self._ready = self._ready, []
+            unsure = [each for each in batch if not self._foretell(*each)]
             rows: dict[tuple[str, int], LedgerRow] = {}
             try:
-                if batch:
-                    rows = await self._write({thread_id for thread_id, _ in batch}, batch)
+                if unsure:
+                    rows = await self._write(unsure)
             finally:
-                for thread_id, each in batch:
+                for thread_id, each in unsure:
                     if row := rows.get((thread_id, each.arrival.message_id)):
                         each.resolve(row)
                     else:
                         self._thread(thread_id).send_to_look(each)
+        if self._foresight.owes:
+            self._write_later()
 
-    async def _write(
-        self, thread_ids: set[str], batch: list[tuple[str, _Waiting]]
-    ) -> dict[tuple[str, int], LedgerRow]:
-        if not any(self._thread(each).settled(self._lease.epoch, self._clock()) for each in thread_ids):
-            return {}
+    def _foretell(self, thread_id: str, waiting: _Waiting) -> bool:
+        thread, now = self._thread(thread_id), self._clock()
+        if thread.looking or not thread.settled(self._lease.epoch, now):
+            return False
+        row = self._foresight.tell(thread_id, waiting.arrival, period=thread.listed_or_doubted, now=now)
+        if row is not None:
+            waiting.resolve(row)
+        return row is not None
+
+    def _write_later(self) -> None:
+        async def write() -> None:
+            await self._sleep(PUT_OFF)
+            await self.flush()
+
+        if self._writing_later is None or self._writing_later.done():
+            self._writing_later = asyncio.create_task(write())
+
+    async def _write(self, batch: list[tuple[str, _Waiting]]) -> dict[tuple[str, int], LedgerRow]:
+        """Write *batch* and everything that was foretold; return the rows, none of a thread that must be listed."""
+        foretold = self._foresight.take()
+        appended = Appended()
+        looked_at = self._clock()
+        periods = {each: self._thread(each).listed_or_doubted for each in _threads_of(batch, foretold)}
+        try:
+            appended = await self._in_one_transaction(batch, foretold)
+        finally:
+            self._compare(foretold, appended.rows)
+        for thread_id, message_id in appended.rows:
+            self._thread(thread_id).looking.pop(message_id, None)
+        for thread_id, end in appended.ends.items():
+            self._foresight.learn(thread_id, end, period=periods[thread_id], looked_at=looked_at)
+        return appended.rows
+
+    async def _in_one_transaction(
+        self, batch: list[tuple[str, _Waiting]], foretold: list[Foretold]
+    ) -> Appended:
+        thread_ids = _threads_of(batch, foretold)
+        if not any(self._settled(thread_ids)):
+            return Appended()
         async with self._database.write() as connection:
-            if row := await self._write_one(connection, batch):
-                return row
+            if not foretold and (appended := await self._write_one(connection, batch)):
+                return appended
             if not await self._lease.alone(connection):
-                return {}
-            now, epoch = self._clock(), self._lease.epoch
-            sent = {
-                each: self._looking(each) for each in thread_ids if self._thread(each).settled(epoch, now)
-            }
-            for thread_id, each in batch:
+                return Appended()
+            sent = {each: self._looking(each) for each in self._settled(thread_ids)}
+            for thread_id, arrival in _arrivals(batch, foretold):
                 if thread_id in sent:
-                    sent[thread_id].append(each.arrival)
-            rows = await append_sent(connection, sent)
-        for thread_id in sent.keys() - {thread_id for thread_id, _ in rows}:
+                    sent[thread_id].append(arrival)
+            appended = await append_sent(connection, sent)
+        for thread_id in sent.keys() - appended.ends.keys():
             self._thread(thread_id).native = True
             self._thread(thread_id).settled_in = 0
-        for thread_id, message_id in rows:
-            self._thread(thread_id).looking.pop(message_id, None)
-        return rows
+        return appended
+
+    def _settled(self, thread_ids: Iterable[str]) -> list[str]:
+        now, epoch = self._clock(), self._lease.epoch
+        return [each for each in thread_ids if self._thread(each).settled(epoch, now)]
+
+    def _compare(self, foretold: list[Foretold], rows: dict[tuple[str, int], LedgerRow]) -> None:
+        """Have a thread listed whose foretold rows were not written as they were told."""
+        for each in foretold:
+            row = rows.get((each.thread_id, each.row.message_id))
+            if row is None:
+                self._thread(each.thread_id).settled_in = 0
+                self._foresight.forget(each.thread_id)
+            elif row.index != each.row.index:
+                _log.error("A message was told index %s and has index %s", each.row.index, row.index)
 
     async def _write_one(
         self, connection: AsyncConnection, batch: list[tuple[str, _Waiting]]
-    ) -> dict[tuple[str, int], LedgerRow]:
+    ) -> Appended | None:
         """Write the batch if it is a single send and nothing else waits for its thread to be listed."""
         thread_id, waiting = batch[0]
         if len(batch) > 1 or self._thread(thread_id).looking or not self._lease.quiet:
-            return {}
+            return None
         writer, others = self._lease.seen
-        row = await append_newest(connection, thread_id, waiting.arrival, writer=writer, others=others)
-        return {} if row is None else {(thread_id, row.message_id): row}
+        return await append_newest(connection, thread_id, waiting.arrival, writer=writer, others=others)
 
     async def _looked_up(self, thread: _Thread, sending: Sending) -> LedgerRow:
         assert sending.message_id is not None
@@ -271,9 +353,10 @@ class Recorder:
                 return
             thread.listings_begun += 1
             number, epoch = thread.listings_begun, await self._lease.hold()
+            since = thread.listed_or_doubted
             await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_PAGE)
             thread.listings_done = number
-            thread.settle(epoch, self._clock())
+            thread.settle(epoch, self._clock(), since=since)
 
     def _looking(self, thread_id: str) -> list[Arrival]:
         return list(self._thread(thread_id).looking.values())
@@ -284,3 +367,12 @@ class Recorder:
         if len(self._threads) > REMEMBERED_THREADS and next(iter(self._threads.values())).idle:
             self._threads.popitem(last=False)
         return thread
+
+
+def _threads_of(batch: list[tuple[str, _Waiting]], foretold: list[Foretold]) -> set[str]:
+    return {thread_id for thread_id, _ in batch} | {each.thread_id for each in foretold}
+
+
+def _arrivals(batch: list[tuple[str, _Waiting]], foretold: list[Foretold]) -> list[tuple[str, Arrival]]:
+    told = [(each.thread_id, each.arrival) for each in foretold]
+    return told + [(thread_id, each.arrival) for thread_id, each in batch]

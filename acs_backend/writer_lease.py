@@ -8,16 +8,21 @@ A process must also notice another that came and went while it was not looking. 
 a day, and `epoch` counts: it grows whenever the set of other leases differs from the last look, and whenever this
 process let its own lease end. What was concluded in one epoch does not hold in the next.
 
+A process that takes a lease while another runs waits before its first send, until the other must have noticed
+(`acs_backend.foresight` says why).
+
 Clocks of different machines may differ by up to one `deadline` without harm.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from acs_backend.foresight import NOTICE
 from acs_backend.store import writers
 from acs_backend.store.database import Database
 
@@ -27,11 +32,20 @@ DAY_MS = 24 * 3600 * 1000
 class WriterLease:
     """One process's lease. *deadline* is the longest a send can take, in seconds; *clock* gives epoch seconds."""
 
-    def __init__(self, database: Database, *, deadline: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        deadline: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Coroutine[None, None, None]],
+    ) -> None:
         """Hold nothing yet."""
         self._database = database
         self._deadline_ms = int(deadline * 1000)
         self._clock = clock
+        self._sleep = sleep
+        self._renewing = asyncio.Lock()
         self._writer = uuid.uuid4().hex
         self._until = 0
         self._others: frozenset[tuple[str, int]] = frozenset()
@@ -40,10 +54,10 @@ class WriterLease:
 
     async def hold(self) -> int:
         """Make sure that the lease covers a send that starts now; return the epoch."""
-        now = self._now()
-        if self._until - now < 2 * self._deadline_ms:
-            async with self._database.write() as connection:
-                await self._renew(connection, now)
+        if not self._covers_a_send():
+            async with self._renewing:
+                if not self._covers_a_send():
+                    await self._renew()
         return self.epoch
 
     async def alone(self, connection: AsyncConnection) -> bool:
@@ -72,14 +86,21 @@ class WriterLease:
                 await writers.forget(connection, self._writer)
             self._until = 0
 
-    async def _renew(self, connection: AsyncConnection, now: int) -> None:
-        if self._until < now:
+    async def _renew(self) -> None:
+        now = self._now()
+        until, is_new = now + 4 * self._deadline_ms, self._until < now
+        async with self._database.write() as connection:
+            await writers.hold(connection, self._writer, until)
+            await writers.forget_ended(connection, now - DAY_MS)
+            self._look(await writers.all_but(connection, self._writer))
+        if is_new:
             self.epoch += 1
-        until = now + 4 * self._deadline_ms
-        await writers.hold(connection, self._writer, until)
-        await writers.forget_ended(connection, now - DAY_MS)
-        self._look(await writers.all_but(connection, self._writer))
+            if not self.quiet:
+                await self._sleep(NOTICE)
         self._until = until
+
+    def _covers_a_send(self) -> bool:
+        return self._until - self._now() >= 2 * self._deadline_ms
 
     def _look(self, others: frozenset[tuple[str, int]]) -> None:
         if others != self._others:

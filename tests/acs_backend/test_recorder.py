@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acs_backend.clients import AcsUser
+from acs_backend.foresight import NOTICE
 from acs_backend.ledger import Ledger
 from acs_backend.listings import Listings
 from acs_backend.recorder import Recorder
@@ -32,19 +33,36 @@ class RefusedError(Exception):
     """The service said no."""
 
 
+class Time:
+    """A clock that all processes share; it moves when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
 class Process:
     """What one process has: its connection to the store, its lease, its recorder."""
 
-    def __init__(self, store: str, model: ThreadModel, chance: random.Random) -> None:
+    def __init__(self, store: str, model: ThreadModel, chance: random.Random, time: Time) -> None:
         self.database = Database(store)
         self.ledger = Ledger(
             self.database,
             Listings(model.clients(), Retries(deadline=10, attempt_timeout=10), largest_page=4),
         )
-        self.clock = 1_000_000.0
-        lease = WriterLease(self.database, deadline=10, clock=lambda: self.clock)
+        self.time = time
+        lease = WriterLease(self.database, deadline=10, clock=lambda: time.now, sleep=time.sleep)
         self.recorder = Recorder(
-            self.database, self.ledger, lease, doubt=0, clock=lambda: self.clock, patience=30
+            self.database,
+            self.ledger,
+            lease,
+            doubt=0,
+            clock=lambda: time.now,
+            sleep=lambda seconds: self.dawdle(),
+            patience=30,
         )
         self.model = model
         self.chance = chance
@@ -85,6 +103,7 @@ class Process:
 async def write_past(model: ThreadModel, process: Process, count: int) -> None:
     async with process.database.write() as connection:
         await conversations.mark_native(connection, THREAD)
+    await process.time.sleep(NOTICE)
     for _ in range(count):
         await process.dawdle()
         model.add()
@@ -95,10 +114,13 @@ async def simulate(
 ) -> tuple[ThreadModel, list[LedgerRow], dict[int, LedgerRow]]:
     """Run all sends; return the thread, the rows that the senders got, and the ledger after a last listing."""
     chance, model = random.Random(seed), ThreadModel(slowness=seed % 30)
-    running = [Process(store, model, chance) for _ in range(processes)]
+    time = Time()
+    running = [Process(store, model, chance, time) for _ in range(processes)]
     await running[0].make_conversation()
     senders = [chance.choice(running).send(f"mutation {number}", fate) for number, fate in enumerate(fates)]
     got = await asyncio.gather(*senders, *([write_past(model, running[0], foreign)] if foreign else []))
+    for each in running:
+        await each.recorder.close()
     await running[0].ledger.catch_up(SENDER, THREAD, size=4, down_to=lambda entry: entry.sequence <= 1)
     listing = await running[0].ledger._listings.read(SENDER, THREAD, size=200, known=lambda entry: False)
     await running[0].ledger.absorb(THREAD, listing)
@@ -110,7 +132,7 @@ async def simulate(
 
 async def test_a_send_that_looks_is_not_overtaken_by_one_that_need_not(tmp_path: Path) -> None:
     model = ThreadModel(gate=asyncio.Event())
-    process = Process(f"sqlite:///{tmp_path}/store.db", model, random.Random(0))
+    process = Process(f"sqlite:///{tmp_path}/store.db", model, random.Random(0), Time())
     await process.make_conversation()
 
     async def post(mutation_id: str) -> asyncio.Future[LedgerRow]:
@@ -133,6 +155,7 @@ async def test_a_send_that_looks_is_not_overtaken_by_one_that_need_not(tmp_path:
     assert [0, 2] == [(await first).index, (await settled).index]
     model.gate.set()
     assert 1 == (await looking).index
+    await process.recorder.close()
     await process.database.close()
 
 
