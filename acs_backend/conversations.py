@@ -35,6 +35,7 @@ from acs_backend.store import messages as ledger
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
+from acs_backend.text import check_text
 from acs_backend.times import to_milliseconds, to_time
 from twilio_compat.errors import ConflictError, LimitError, NotFoundError, TwilsockUpstreamError
 from twilio_compat.records import (
@@ -108,6 +109,7 @@ class Conversations:
 
     async def get_by_unique_name(self, actor: Actor, unique_name: str) -> ConversationRecord:
         """Fetch one by its unique name; errors as `get`."""
+        check_text(unique_name, "A unique name")
         async with self._database.read() as connection:
             row = await table.by_unique_name(connection, unique_name)
         return await self._fetch(actor, _existing(row))
@@ -130,9 +132,11 @@ class Conversations:
 
     async def find(self, actor: Actor, sid: str) -> Conversation:
         """Return the row of a conversation, adopting its thread if it is one of the actor's. `NotFoundError` 50350."""
+        if not is_sid(sid, CONVERSATION):
+            raise _not_found()
         async with self._database.read() as connection:
             row = await table.by_sid(connection, sid)
-        if row is None and is_sid(sid, CONVERSATION):
+        if row is None:
             user = await self._identities.acting(actor)
             mine = [each for each in await self.glances(user) if conversation_sid(each) == sid]
             row = (await self._rows(user, mine)).get(mine[0]) if mine else None
@@ -346,6 +350,8 @@ def check_attributes(attributes: JSONValue, limit: int) -> None:
 
 
 def _check(draft: ConversationDraft) -> None:
+    check_text(draft.friendly_name or "", "A friendly name")
+    check_text(draft.unique_name or "", "A unique name")
     if len(draft.friendly_name or "") > NAME_LIMIT:
         raise LimitError(f"Friendly name is too long: Twilio takes {NAME_LIMIT} characters", code=50003)
     if len(draft.unique_name or "") > NAME_LIMIT:

@@ -38,6 +38,7 @@ from acs_backend.retries import Retries
 from acs_backend.sids import user_sid
 from acs_backend.store import identities as table
 from acs_backend.store.database import Database
+from acs_backend.text import check_text
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
@@ -294,8 +295,7 @@ def checked_identity(identity: str) -> str:
         )
     if identity == STEWARD:
         raise ForbiddenError("Identity reserved", code=50203)
-    if "\0" in identity or not _is_unicode(identity):
-        raise ArgumentError("An identity is Unicode text without NUL")
+    check_text(identity, "An identity")
     return identity
 
 
@@ -313,7 +313,3 @@ def _bearer_of(token: UnverifiedToken) -> str:
             "Invalid Access Token: neither a Twilio access token nor an ACS user token", code=20101
         )
     return f"8:{skype_id}"
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)

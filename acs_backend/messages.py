@@ -86,7 +86,7 @@ class Messages:
         if draft.media:
             await self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
-        self._hub.nudge(thread_id)
+        self._hub.nudge(thread_id, knows=user.id)
         sent = to_time(row.message_id)
         return MessageRecord(
             sid=row.sid,

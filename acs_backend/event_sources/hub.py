@@ -41,10 +41,10 @@ class Hub:
         """Forget a subscription that closed."""
         self._open.discard(subscription)
 
-    def nudge(self, thread_id: str, *acs_ids: str) -> None:
-        """Tell those who follow a thread, and these users, that there is news."""
+    def nudge(self, thread_id: str, *acs_ids: str, knows: str | None = None) -> None:
+        """Tell those who follow a thread, and these users, that there is news; but not who *knows* already."""
         for each in self._open:
-            if each.acs_id in acs_ids or each.follows(thread_id):
+            if each.acs_id != knows and (each.acs_id in acs_ids or each.follows(thread_id)):
                 each.nudge()
 
     def use(self, acs_id: str, thread_id: str) -> None:

@@ -55,14 +55,15 @@ T = TypeVar("T")
 
 SHORTEST_REST = 0.1
 """Seconds between two ticks at least."""
-FULL_PURSE = 10.0
+FULL_PURSE = 4.0
 """Early ticks in a row at the most."""
 EARNED_BY_REST = 0.25
 """Early ticks that a rest of full length pays for."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds to wait after a failure: doubled each time, up to the longest; a nudge may end it, but not the first."""
-FIRST_PAGE = 20
+SMALLEST_PAGE = 20
+"""Entries that a reading asks for at least."""
 READS_AT_ONCE = 8
 THREADS_IN_USE = 100
 
@@ -114,6 +115,7 @@ class Subscription:
         self._in_use: OrderedDict[str, None] = OrderedDict()
         self._nudged = asyncio.Event()
         self._purse = FULL_PURSE
+        self._sizes: dict[str, int] = {}
         self._swept_at = source.clock()
 
     # For the hub
@@ -264,6 +266,7 @@ class Subscription:
         deleted = await self._source.conversations.was_deleted(self._user, thread_id)
         event = await self._source.teller.leave(self._user, thread_id, "deleted" if deleted else "left")
         del self._cursors[thread_id]
+        self._sizes.pop(thread_id, None)
         self._in_use.pop(thread_id, None)
         self._outbox.append(event)
 
@@ -297,7 +300,12 @@ class Subscription:
             self.use(thread_id)
 
     async def _list(self, thread_id: str, down_to: Callable[[Entry], bool]) -> Sequence[Entry]:
-        return await self._source.ledger.catch_up(self._user, thread_id, size=FIRST_PAGE, down_to=down_to)
+        """Read a thread, asking at first for a little more than its last reading had of news."""
+        size = max(SMALLEST_PAGE, self._sizes.get(thread_id, 0))
+        listing = await self._source.ledger.catch_up(self._user, thread_id, size=size, down_to=down_to)
+        news = next((number for number, each in enumerate(listing) if down_to(each)), len(listing))
+        self._sizes[thread_id] = news + news // 2
+        return listing
 
     async def _top(self, thread_id: str) -> Entry | None:
         """Return the newest change of a thread; None if there is none, or the thread cannot be read."""
