@@ -174,7 +174,7 @@ async def upload_of(given: SendMediaOptions) -> AsyncIterator[MediaUpload]:
         case bytes() | bytearray() | memoryview() as content:
             yield _upload(given, bytes(content))
         case str() as text:
-            yield _upload(given, text.encode())
+            yield _upload(given, _utf8(text))
         case AsyncIterable() as stream:
             yield _upload(given, _checked(stream))
         case open_file:
@@ -192,6 +192,13 @@ def _upload(
         filename=told.filename if told and filename is None else filename,
         size=told.size if told else None,
     )
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"The media are no Unicode text: {error.reason}; give bytes") from error
 
 
 async def _read(file: BinaryFile | IO[bytes]) -> AsyncIterator[bytes]:

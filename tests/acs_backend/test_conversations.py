@@ -8,6 +8,7 @@ from acs_backend import AcsBackend
 from acs_backend.sids import conversation_sid
 from tests.acs_backend.deployment import Deployment, NativeUser, page, room, send, sign_in
 from twilio_compat.errors import (
+    ArgumentError,
     ConflictError,
     ForbiddenError,
     LimitError,
@@ -130,6 +131,17 @@ async def test_a_deleted_conversation_is_gone_for_everyone_and_its_name_is_free(
         await backend.conversations.get(bob, created.sid)
     again = await backend.conversations.create(alice, ConversationDraft(unique_name="room"))
     assert again.sid != created.sid
+
+
+@pytest.mark.parametrize("name", ["half a pair \ud83d", "a\0b"])
+async def test_a_name_is_text_that_every_database_takes(backend: AcsBackend, alice: Actor, name: str) -> None:
+    for draft in (ConversationDraft(friendly_name=name), ConversationDraft(unique_name=name)):
+        with pytest.raises(ArgumentError, match="name is Unicode text without NUL"):
+            await backend.conversations.create(alice, draft)
+    with pytest.raises(ArgumentError, match="A unique name is Unicode text without NUL"):
+        await backend.conversations.get_by_unique_name(alice, name)
+    with pytest.raises(NotFoundError):
+        await backend.conversations.get(alice, name)
 
 
 @pytest.mark.parametrize(

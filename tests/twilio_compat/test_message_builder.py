@@ -97,6 +97,11 @@ async def test_a_type_is_needed_and_a_name_is_text(room: Conversation) -> None:
         room.prepareMessage().addMedia({"contentType": "a/b", "media": b"x", "filename": 5})  # type: ignore[typeddict-item]  # the point of the test
 
 
+async def test_text_that_has_no_encoding_is_refused(room: Conversation) -> None:
+    with pytest.raises(ArgumentError, match="no Unicode text"):
+        await room.sendMessage({"contentType": "text/plain", "media": "half a pair \ud83d"})
+
+
 async def texts() -> AsyncIterator[str]:
     yield "text"
 
