@@ -136,13 +136,15 @@ def _make_schema(connection: Connection) -> None:
 
 
 def _checked(url: str) -> URL:
+    examples = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigurationError(
-            f"{VARIABLE} is not a database URL; write sqlite:///path/to/file.db or postgresql://user:password@host/name"
-        ) from error
-    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+        raise ConfigurationError(f"{VARIABLE} is not a database URL; write {examples}") from error
+    drivername = _DRIVERS.get(parsed.drivername, parsed.drivername)
+    if drivername.partition("+")[0] not in _DRIVERS:
+        raise ConfigurationError(f"{VARIABLE} names {drivername}, which cannot be used; write {examples}")
+    return parsed.set(drivername=drivername)
 
 
 def _engine(url: URL, in_memory: bool) -> AsyncEngine:

@@ -187,6 +187,14 @@ async def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> 
     await database.close()
 
 
+@pytest.mark.parametrize("url", ["mysql://u:p@h/d", "mssql+aioodbc://h/d", "nothing://x"])
+def test_any_other_database_is_refused_by_its_name_and_the_text_says_which_can_be_used(url: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"names (mysql|mssql\+aioodbc|nothing), which cannot be used; .*sqlite"
+    ):
+        Database(url)
+
+
 @pytest.mark.parametrize("url", ["", "store.db", "mysql://u:p@h/d", "nothing://x", "sqlite+pysqlite:///x"])
 def test_a_url_that_cannot_be_used_is_refused_at_once(url: str) -> None:
     with pytest.raises(ConfigurationError, match="TWILIO_COMPAT_DATABASE_URL"):
