@@ -174,8 +174,12 @@ class Participants:
             return await table.of_thread(connection, conversation.thread_id)
 
     async def _add(self, user: AcsUser, conversation: Conversation, acs_id: str) -> None:
+        """Add a member at ACS, whose own clients show the display name: the identity, where there is one."""
+        identity = (await self._identities.names([acs_id])).get(acs_id)
         newcomer = ChatParticipant(
-            identifier=CommunicationUserIdentifier(acs_id), share_history_time=WHOLE_HISTORY
+            identifier=CommunicationUserIdentifier(acs_id),
+            display_name=None if identity == acs_id else identity,
+            share_history_time=WHOLE_HISTORY,
         )
         thread = self._clients.thread(user, conversation.thread_id)
         with translated(Subject.PARTICIPANT):

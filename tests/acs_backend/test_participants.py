@@ -52,6 +52,16 @@ async def test_the_creator_adds_others_and_joins_later(
     assert (await backend.conversations.get(alice, chat.sid)).joined
 
 
+async def test_acs_clients_see_members_by_their_names(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await add(backend, alice, chat, "alice")
+    bob = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    await add(backend, alice, chat, "bob")
+    shown = [each.display_name async for each in (await bob.only_thread()).list_participants()]
+    assert ["alice", "bob"] == [name for name in shown if name is not None]
+
+
 async def test_a_participant_keeps_its_attributes(
     backend: AcsBackend, alice: Actor, chat: ConversationRecord
 ) -> None:
