@@ -82,25 +82,14 @@ class Messages:
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.thread_id(actor, conversation_sid)
         encoded = await self._encode(thread_id, draft)
-        row = await self._sender.send(user, thread_id, draft.mutation_id, encoded)
+        with self._hub.sending(thread_id, draft.mutation_id):
+            row = await self._sender.send(user, thread_id, draft.mutation_id, encoded)
+            message = _sent(actor, conversation_sid, draft, row, participant_sid(thread_id, user.id))
+            self._hub.sent(thread_id, row.message_id, message)
         if draft.media:
             await self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
-        self._hub.nudge(thread_id, knows=user.id)
-        sent = to_time(row.message_id)
-        return MessageRecord(
-            sid=row.sid,
-            conversation_sid=conversation_sid,
-            index=_visible(row),
-            author=actor.identity,
-            body=draft.body,
-            attributes=draft.attributes,
-            date_created=sent,
-            date_updated=sent,
-            subject=draft.subject,
-            media=draft.media,
-            participant_sid=participant_sid(thread_id, user.id),
-        )
+        return message
 
     async def page(
         self, actor: Actor, conversation_sid: str, *, size: int, anchor: int | None, direction: Direction
@@ -299,6 +288,25 @@ def _decoded(message: ChatMessage, overflows: Mapping[str, str]) -> DecodedMessa
     metadata = message.metadata or {}
     content = (message.content.message if message.content else None) or ""
     return message_codec.decode(content, metadata, overflows.get(message_codec.overflow_id(metadata) or ""))
+
+
+def _sent(
+    actor: Actor, conversation_sid: str, draft: MessageDraft, row: LedgerRow, participant: str
+) -> MessageRecord:
+    sent = to_time(row.message_id)
+    return MessageRecord(
+        sid=row.sid,
+        conversation_sid=conversation_sid,
+        index=_visible(row),
+        author=actor.identity,
+        body=draft.body,
+        attributes=draft.attributes,
+        date_created=sent,
+        date_updated=sent,
+        subject=draft.subject,
+        media=draft.media,
+        participant_sid=participant,
+    )
 
 
 def _record(

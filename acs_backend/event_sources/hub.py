@@ -1,12 +1,16 @@
 """How the rest of the backend reaches the subscriptions of this process.
 
-A write made in this process is news to those who listen in it, now rather than at the next tick. And what a
-listener reads is in use, so that the sweep looks there.
+A write made in this process is news to those who listen in it, now rather than at the next tick; a message need not
+even be read back. And what a listener reads is in use, so that the sweep looks there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from twilio_compat.records import MessageRecord
 
 
 class Subscription(Protocol):
@@ -22,6 +26,9 @@ class Subscription(Protocol):
     def nudge(self) -> None:
         """Look for news soon."""
 
+    def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
+        """Take note of a message that somebody sent in this process."""
+
     def use(self, thread_id: str) -> None:
         """Count the thread among those in use."""
 
@@ -32,6 +39,7 @@ class Hub:
     def __init__(self) -> None:
         """Start with none."""
         self._open: set[Subscription] = set()
+        self._in_flight: dict[str, set[str]] = {}
 
     def enter(self, subscription: Subscription) -> None:
         """Note a subscription that opened."""
@@ -41,10 +49,33 @@ class Hub:
         """Forget a subscription that closed."""
         self._open.discard(subscription)
 
-    def nudge(self, thread_id: str, *acs_ids: str, knows: str | None = None) -> None:
-        """Tell those who follow a thread, and these users, that there is news; but not who *knows* already."""
+    def nudge(self, thread_id: str, *acs_ids: str) -> None:
+        """Tell those who follow a thread, and these users, that there is news."""
         for each in self._open:
-            if each.acs_id != knows and (each.acs_id in acs_ids or each.follows(thread_id)):
+            if each.acs_id in acs_ids or each.follows(thread_id):
+                each.nudge()
+
+    @contextmanager
+    def sending(self, thread_id: str, mutation_id: str) -> Iterator[None]:
+        """Enclose a send."""
+        in_flight = self._in_flight.setdefault(thread_id, set())
+        in_flight.add(mutation_id)
+        try:
+            yield
+        finally:
+            in_flight.discard(mutation_id)
+            if not in_flight:
+                self._in_flight.pop(thread_id, None)
+
+    def in_flight(self, thread_id: str) -> Collection[str]:
+        """Return the mutation ids of the sends to a thread that have not ended."""
+        return self._in_flight.get(thread_id, ())
+
+    def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
+        """Tell those who follow a thread of a message that was sent."""
+        for each in self._open:
+            if each.follows(thread_id):
+                each.sent(thread_id, message_id, message)
                 each.nudge()
 
     def use(self, acs_id: str, thread_id: str) -> None:

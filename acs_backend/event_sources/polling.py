@@ -15,6 +15,8 @@ loses nothing and repeats nothing: the rest is told by the next one. The consume
 when it is over. Only a refused token ends the stream. The pause after a failure grows, but a write that went through
 in this process ends it: the service is back.
 
+Messages that were sent in this process are not read back where `own_sends` can account for them.
+
 Edits and deletions may leave the time of the last message as it is. So now and then one of the threads that the
 consumer has been reading is read again whether it moved or not, each in turn.
 """
@@ -33,6 +35,7 @@ from acs_backend.conversations import Conversations
 from acs_backend.entries import Entry
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
+from acs_backend.event_sources.own_sends import Explanation, OwnSends
 from acs_backend.event_sources.teller import Teller
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.identities import Identities
@@ -43,13 +46,14 @@ from twilio_compat.events import (
     ConversationJoined,
     ConversationUpdated,
     Event,
+    MessageAdded,
     MessageRemoved,
     SourceInterrupted,
     SourceRefused,
     SourceRestored,
     Synchronized,
 )
-from twilio_compat.records import Actor
+from twilio_compat.records import Actor, MessageRecord
 
 T = TypeVar("T")
 
@@ -116,6 +120,7 @@ class Subscription:
         self._nudged = asyncio.Event()
         self._purse = FULL_PURSE
         self._sizes: dict[str, int] = {}
+        self._own_sends = OwnSends()
         self._swept_at = source.clock()
 
     # For the hub
@@ -132,6 +137,10 @@ class Subscription:
     def nudge(self) -> None:
         """Look for news soon."""
         self._nudged.set()
+
+    def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
+        """Keep a message that was sent in this process, until the thread is read."""
+        self._own_sends.add(thread_id, message_id, message)
 
     def use(self, thread_id: str) -> None:
         """Count the thread among those in use."""
@@ -224,11 +233,11 @@ class Subscription:
         moved = [
             each
             for each, glance in glances.items()
-            if (cursor := self._cursors.get(each)) is None or cursor.needs_reading(glance, now)
+            if (cursor := self._cursors.get(each)) is None or cursor.needs_reading(glance)
         ]
         await _all(moved, lambda thread_id: self._look(thread_id, glances[thread_id], now))
         for thread_id, glance in glances.items():
-            await self._notice_topic(thread_id, glance, now)
+            await self._notice_topic(thread_id, glance)
         await self._sweep(now)
 
     async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
@@ -244,12 +253,26 @@ class Subscription:
             return
 
     async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, now: float) -> None:
+        known = await self._known(thread_id, cursor)
+        if known is not None:
+            read = cursor.read([known.top])
+            if known.is_complete:
+                read = read.glanced(glance.received, now)
+            self._tell(thread_id, read, [MessageAdded(message=each) for each in known.news])
+            return
         listing = await self._list(thread_id, lambda entry: not cursor.behind(entry))
         events = [*await self._source.teller.tell(self._user, thread_id, cursor, listing)]
         if any(isinstance(each, MessageRemoved) for each in events):
             events += await self._updated(thread_id, glance)  # another message is the last one now, perhaps
-        seen = ThreadGlance(cursor.glance.topic, glance.received)
-        self._tell(thread_id, cursor.read(listing).glanced(seen, now), events)
+        self._tell(thread_id, cursor.read(listing).glanced(glance.received, now), events)
+
+    async def _known(self, thread_id: str, cursor: ThreadCursor) -> Explanation | None:
+        """Look at the top of a thread, if that may be enough."""
+        if not self._own_sends.any(thread_id):
+            return None
+        size = len(self._source.hub.in_flight(thread_id)) + 2
+        top = await self._newest(thread_id, size)
+        return self._own_sends.explain(thread_id, cursor, top, self._source.hub.in_flight(thread_id))
 
     async def _gain(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
         """Start to follow a thread that the user came into; what was written since is news."""
@@ -267,15 +290,15 @@ class Subscription:
         event = await self._source.teller.leave(self._user, thread_id, "deleted" if deleted else "left")
         del self._cursors[thread_id]
         self._sizes.pop(thread_id, None)
+        self._own_sends.drop(thread_id)
         self._in_use.pop(thread_id, None)
         self._outbox.append(event)
 
-    async def _notice_topic(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
+    async def _notice_topic(self, thread_id: str, glance: ThreadGlance) -> None:
         cursor = self._cursors.get(thread_id)
         if cursor is None or cursor.glance.topic == glance.topic:
             return
-        seen = ThreadGlance(glance.topic, cursor.glance.received)
-        self._tell(thread_id, cursor.glanced(seen, now), await self._updated(thread_id, glance))
+        self._tell(thread_id, cursor.retitled(glance.topic), await self._updated(thread_id, glance))
 
     async def _updated(self, thread_id: str, glance: ThreadGlance) -> Sequence[Event]:
         found = await self._source.conversations.records(self._user, {thread_id: glance})
@@ -295,6 +318,7 @@ class Subscription:
     def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:
         """Move the cursor and tell what it passed: together, so that neither happens without the other."""
         self._cursors[thread_id] = cursor
+        self._own_sends.drop(thread_id, up_to=cursor.version)
         self._outbox += events
         if events:
             self.use(thread_id)
@@ -311,12 +335,12 @@ class Subscription:
         """Return the newest change of a thread; None if there is none, or the thread cannot be read."""
         try:
             with translated(Subject.CONVERSATION):
-                listing = await self._source.listings.read(
-                    self._user, thread_id, size=1, known=lambda entry: True
-                )
+                return next(iter(await self._newest(thread_id, 1)), None)
         except (ForbiddenError, NotFoundError):
             return None
-        return listing[0] if listing else None
+
+    async def _newest(self, thread_id: str, size: int) -> Sequence[Entry]:
+        return await self._source.listings.read(self._user, thread_id, size=size, known=lambda entry: True)
 
 
 async def _all(thread_ids: Sequence[str], work: Callable[[str], Awaitable[T]]) -> Mapping[str, T]:

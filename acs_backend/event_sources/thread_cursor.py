@@ -4,7 +4,8 @@ Looking at a thread costs a request, so a subscriber first asks for its list of 
 message was last received. Three things about that time make the rest necessary:
 
 * It has a resolution of one second. A second message within the same second does not move it. So a thread whose
-  time moved stays *warm*: it is read again on every tick until two seconds have passed on the local clock.
+  time moved stays *warm*: it is read again on every tick, up to and including the first one that comes two seconds
+  later or more, by the local clock.
 * At the start nothing has been read. If the last message is older than a few seconds, whatever changed after that
   second is news, and no request is needed to know it. If it is younger, the thread is read once to see exactly
   where it stands. In a thread that never had a message, every message is news. The reference is the service's own
@@ -26,7 +27,7 @@ from acs_backend.entries import Entry
 from acs_backend.times import to_milliseconds
 
 WARM = 2.0
-"""Seconds for which a thread is read again after its time moved."""
+"""Seconds after its time moved from which one more reading of a thread has seen all of that second."""
 MARGIN_MS = 3_000
 """How much older than the service's clock a thread's last message must be to need no exact look at the start."""
 
@@ -48,8 +49,8 @@ class ThreadCursor:
     """Epoch milliseconds: everything that changed up to here is no news."""
     sequence: int | None = None
     """Everything up to this sequence id is no news; None until the thread was read."""
-    warm_until: float = 0.0
-    """Local clock until which the thread is read on each tick."""
+    warm_until: float | None = None
+    """Local clock before which no reading is the last one; None: the last one was."""
 
     def behind(self, entry: Entry) -> bool:
         """Whether *entry* is news to this cursor."""
@@ -61,14 +62,21 @@ class ThreadCursor:
         """Whether the message was created, not only changed, since the thread was last read."""
         return entry.message_id > self.version
 
-    def needs_reading(self, glance: ThreadGlance, now: float) -> bool:
-        """Whether the list of threads, read at *now*, calls for a look at the messages."""
-        return glance.received != self.glance.received or now < self.warm_until
+    def needs_reading(self, glance: ThreadGlance) -> bool:
+        """Whether what the list of threads says calls for a look at the messages."""
+        return glance.received != self.glance.received or self.warm_until is not None
 
-    def glanced(self, glance: ThreadGlance, now: float) -> ThreadCursor:
-        """Take note of what the list of threads says."""
-        moved = glance.received != self.glance.received
-        return replace(self, glance=glance, warm_until=now + WARM if moved else self.warm_until)
+    def glanced(self, received: datetime | None, now: float) -> ThreadCursor:
+        """Take note of what the list of threads said at *now*, after a reading that began later."""
+        glance = replace(self.glance, received=received)
+        if glance != self.glance:
+            return replace(self, glance=glance, warm_until=now + WARM)
+        is_over = self.warm_until is None or now >= self.warm_until
+        return replace(self, warm_until=None if is_over else self.warm_until)
+
+    def retitled(self, topic: str) -> ThreadCursor:
+        """Take note of a topic."""
+        return replace(self, glance=replace(self.glance, topic=topic))
 
     def read(self, listing: Sequence[Entry]) -> ThreadCursor:
         """Take note of a listing, newest change first, that was read down to this cursor."""
