@@ -290,9 +290,9 @@ async def test_a_write_that_goes_through_ends_the_pause_after_failures(
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
-        (alice,) = await sign_in(backend, "alice")
-        chat = await room(backend, alice, "alice")
-        events = await stack.enter_async_context(backend.subscribe(alice))
+        alice, bob = await sign_in(backend, "alice", "bob")
+        chat = await room(backend, alice, "alice", "bob")
+        events = await stack.enter_async_context(backend.subscribe(bob))
         await next_of(events, Synchronized)
         middleman.fault = lambda seen: Fault.ERROR
         waiting = asyncio.ensure_future(next_of(events, MessageAdded))
