@@ -27,7 +27,7 @@ from acs_backend.media import Media
 from acs_backend.message_codec import DecodedMessage, EncodedMessage
 from acs_backend.participants import Participants
 from acs_backend.retries import Retries
-from acs_backend.sender import Sender
+from acs_backend.sender import Outgoing, Sender
 from acs_backend.sids import participant_sid
 from acs_backend.store import messages as table
 from acs_backend.store.database import Database
@@ -83,7 +83,8 @@ class Messages:
         thread_id = await self._conversations.thread_id(actor, conversation_sid)
         encoded = await self._encode(thread_id, draft)
         with self._hub.sending(thread_id, draft.mutation_id):
-            row = await self._sender.send(user, thread_id, draft.mutation_id, encoded)
+            author = None if actor.identity == user.id else actor.identity
+            row = await self._sender.send(user, thread_id, Outgoing(draft.mutation_id, author, encoded))
             message = _sent(actor, conversation_sid, draft, row, participant_sid(thread_id, user.id))
             self._hub.sent(thread_id, row.message_id, message)
         if draft.media:

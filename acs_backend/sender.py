@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 
+from azure.communication.chat import SendChatMessageResult
 from azure.core.exceptions import AzureError
 
 from acs_backend.clients import AcsClients, AcsUser
@@ -27,6 +29,15 @@ from twilio_compat.errors import InvalidResponseError, ServiceTimeoutError, Twil
 FIRST_LOOK = 10
 """Entries that a search for a message asks for first."""
 REMEMBERED_SENDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way. ``author`` is the name that native clients show; None where there is none."""
+
+    mutation_id: str
+    author: str | None
+    message: EncodedMessage
 
 
 class Sender:
@@ -44,40 +55,36 @@ class Sender:
         self._unclear: OrderedDict[str, None] = OrderedDict()
         """Mutation ids of sends that may have had their effect without this process knowing."""
 
-    async def send(
-        self, user: AcsUser, thread_id: str, mutation_id: str, message: EncodedMessage
-    ) -> LedgerRow:
+    async def send(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> LedgerRow:
         """Post the message and return its row. `ForbiddenError` 50430, `NotFoundError` 50350, `BackendError`."""
         try:
             async with asyncio.timeout(self._deadline):
                 with translated(Subject.CONVERSATION):
-                    sending = await self._post(user, thread_id, mutation_id, message)
+                    sending = await self._post(user, thread_id, outgoing)
                     row = await self._recorder.index(sending)
         except TwilsockUpstreamError:
             raise
         except TimeoutError as error:
-            self._note_unclear(mutation_id)
+            self._note_unclear(outgoing.mutation_id)
             raise ServiceTimeoutError(
                 "No answer within the deadline; whether the message was sent is unknown"
             ) from error
         except BaseException:
-            self._note_unclear(mutation_id)
+            self._note_unclear(outgoing.mutation_id)
             raise
-        self._unclear.pop(mutation_id, None)
+        self._unclear.pop(outgoing.mutation_id, None)
         return row
 
-    async def _post(
-        self, user: AcsUser, thread_id: str, mutation_id: str, message: EncodedMessage
-    ) -> Sending:
+    async def _post(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> Sending:
         until = self._retries.until()
-        async with self._recorder.sending(user, thread_id, mutation_id) as sending:
-            if mutation_id in self._unclear:
+        async with self._recorder.sending(user, thread_id, outgoing.mutation_id) as sending:
+            if outgoing.mutation_id in self._unclear:
                 self._recorder.cast_doubt(sending)
                 sending.message_id = await self._look_for(sending)
             attempt = 0
             while sending.message_id is None:
                 try:
-                    sending.message_id = await self._post_once(sending, message, until)
+                    sending.message_id = await self._post_once(sending, outgoing, until)
                 except OutcomeUnknown:
                     self._recorder.cast_doubt(sending)
                     if not await self._retries.pause(attempt, until):
@@ -86,11 +93,15 @@ class Sender:
                     attempt += 1
         return sending
 
-    async def _post_once(self, sending: Sending, message: EncodedMessage, until: float) -> int:
-        thread = self._clients.thread(sending.user, sending.thread_id)
-        sent = await self._retries.once(
-            lambda: thread.send_message(message.content, metadata=message.metadata), until=until
-        )
+    async def _post_once(self, sending: Sending, outgoing: Outgoing, until: float) -> int:
+        thread, message = self._clients.thread(sending.user, sending.thread_id), outgoing.message
+
+        async def post() -> SendChatMessageResult:
+            return await thread.send_message(
+                message.content, metadata=message.metadata, sender_display_name=outgoing.author
+            )
+
+        sent = await self._retries.once(post, until=until)
         if not str(sent.id).isdecimal():
             raise OutcomeUnknown(
                 InvalidResponseError(f"ACS gave a message the id {sent.id!r}, which is no number")

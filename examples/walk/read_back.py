@@ -53,6 +53,7 @@ async def _read_messages(steps: Steps, thread: ChatThreadClient, outcome: Outcom
         listed = [each for each in await _all(thread.list_messages()) if each.type == ChatMessageType.TEXT]
         in_order = sorted(listed, key=lambda each: int(each.id))
         step.expect("content", [each.content.message for each in in_order], ["Hello!", "Here is some media!"])
+        step.expect("senderDisplayName", {each.sender_display_name for each in in_order}, {"alice"})
         await _check_attachment(step, in_order[outcome.media_index].metadata)
         step.result = (
             f"{len(in_order)} messages; metadata.hasAttachment is 'true', attachmentUrl serves the file"

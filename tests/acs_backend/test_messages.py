@@ -51,6 +51,15 @@ async def test_a_message_reads_back_as_it_was_sent(
     assert (sent,) == (await page(backend, alice, chat)).items
 
 
+async def test_native_clients_are_shown_who_wrote_it(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await send(backend, alice, chat, "hello")
+    bob = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    listed = [each async for each in (await bob.only_thread()).list_messages() if each.type == "text"]
+    assert ["alice"] == [each.sender_display_name for each in listed]
+
+
 async def test_a_message_with_media_and_large_attributes_reads_back(
     backend: AcsBackend, alice: Actor, chat: ConversationRecord
 ) -> None:
