@@ -18,7 +18,7 @@ from acs_backend.ledger import Arrival, End
 from acs_backend.store import messages as store
 from acs_backend.store.messages import LedgerRow
 
-NOTICE = 0.1
+NOTICE = 0.25
 """Seconds for which a look at the store holds, and for which whoever commits what ends that waits before acting on it."""
 
 
