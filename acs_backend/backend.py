@@ -61,7 +61,6 @@ class _Core:
     clients: AcsClients
     identities: Identities
     media: Media
-    lease: WriterLease
     recorder: Recorder
     hub: Hub
     now: Callable[[], datetime]
@@ -167,7 +166,6 @@ class AcsBackend:
             closing.push_async_callback(self._core.database.close)
             closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
-            closing.push_async_callback(self._core.lease.release)
             closing.push_async_callback(self._core.recorder.close)
 
 
@@ -195,7 +193,6 @@ def _core(
         clients=clients,
         identities=identities,
         media=Media(settings, database, clients.transport, clock=now),
-        lease=lease,
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         hub=Hub(),
         now=now,

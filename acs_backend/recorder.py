@@ -151,6 +151,8 @@ class Recorder:
         self._patience = patience
         self._foresight = Foresight()
         self._writing_later: asyncio.Task[None] | None = None
+        self._left_behind = False
+        """Whether a message of this process may be missing in the ledger until the thread is listed."""
         self._threads: OrderedDict[str, _Thread] = OrderedDict()
         self._ready: list[tuple[str, _Waiting]] = []
         self._door = asyncio.Lock()
@@ -181,7 +183,7 @@ class Recorder:
 
     def cast_doubt(self, sending: Sending) -> None:
         """Note that the send may have had its effect unseen; nobody waits for it any more."""
-        sending.unclear = True
+        sending.unclear = self._left_behind = True
         self._thread(sending.thread_id).cast_doubt(self._clock() + self._doubt)
 
     async def index(self, sending: Sending) -> LedgerRow:
@@ -192,6 +194,7 @@ class Recorder:
 
     def _end(self, thread: _Thread, ticket: int, sending: Sending) -> None:
         if sending.unclear:
+            self._left_behind = True
             thread.cast_doubt(self._clock() + self._doubt)
         if sending.message_id is None:
             for each in thread.order.abandon(ticket):
@@ -230,11 +233,16 @@ class Recorder:
                     )
 
     async def close(self) -> None:
-        """Write everything. Safe to call twice."""
+        """Write everything, and give the lease up. Safe to call twice.
+
+        Where something may have been left behind the lease stays until it ends, so that others see it and look.
+        """
         if self._writing_later is not None:
             self._writing_later.cancel()
             await asyncio.gather(self._writing_later, return_exceptions=True)
         await self.flush()
+        if not (self._left_behind or self._ready) and all(each.idle for each in self._threads.values()):
+            await self._lease.release()
 
     async def _write_ready(self) -> None:
         """Tell those who wait their rows: as foretold, or else written, in one transaction."""
@@ -317,6 +325,7 @@ class Recorder:
         for each in foretold:
             row = rows.get((each.thread_id, each.row.message_id))
             if row is None:
+                self._left_behind = True
                 self._thread(each.thread_id).settled_in = 0
                 self._foresight.forget(each.thread_id)
             elif row.index != each.row.index:

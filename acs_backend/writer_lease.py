@@ -5,8 +5,9 @@ sends in flight, moved on long before it ends. A process starts a send only whil
 send can take, so a lease that has ended belongs to nobody who is still sending.
 
 A process must also notice another that came and went while it was not looking. So leases that have ended stay for
-a day, and `epoch` counts: it grows whenever the set of other leases differs from the last look, and whenever this
-process let its own lease end. What was concluded in one epoch does not hold in the next.
+a day, and `epoch` counts: it grows whenever the set of other leases differs from the last look, whenever one of them
+has ended since, and whenever this process let its own lease end. What was concluded in one epoch does not hold in the
+next: what another process sent last may have been left unrecorded.
 
 A process that takes a lease while another runs waits before its first send, until the other must have noticed
 (`acs_backend.foresight` says why).
@@ -49,6 +50,7 @@ class WriterLease:
         self._writer = uuid.uuid4().hex
         self._until = 0
         self._others: frozenset[tuple[str, int]] = frozenset()
+        self._running: frozenset[tuple[str, int]] = frozenset()
         self.epoch = 0
         """Number of the period since which nothing changed among the writers; 0 before the first look."""
 
@@ -67,9 +69,8 @@ class WriterLease:
 
     @property
     def quiet(self) -> bool:
-        """Whether no other lease was running, going by the last look."""
-        now = self._now()
-        return all(until < now for _, until in self._others)
+        """Whether no other lease was running at the last look."""
+        return not self._running
 
     @property
     def seen(self) -> tuple[str, int]:
@@ -103,8 +104,10 @@ class WriterLease:
         return self._until - self._now() >= 2 * self._deadline_ms
 
     def _look(self, others: frozenset[tuple[str, int]]) -> None:
-        if others != self._others:
-            self._others = others
+        now = self._now()
+        running = frozenset(each for each in others if each[1] >= now)
+        if (others, running) != (self._others, self._running):
+            self._others, self._running = others, running
             self.epoch += 1
 
     def _now(self) -> int:

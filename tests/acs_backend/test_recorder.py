@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,9 +18,9 @@ from acs_backend.clients import AcsUser
 from acs_backend.foresight import NOTICE
 from acs_backend.ledger import Ledger
 from acs_backend.listings import Listings
-from acs_backend.recorder import Recorder
+from acs_backend.recorder import Recorder, Sending
 from acs_backend.retries import Retries
-from acs_backend.store import conversations
+from acs_backend.store import conversations, writers
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.writer_lease import WriterLease
@@ -157,6 +158,65 @@ async def test_a_send_that_looks_is_not_overtaken_by_one_that_need_not(tmp_path:
     assert 1 == (await looking).index
     await process.recorder.close()
     await process.database.close()
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes on one store, with a conversation; each learns of the other only by looking."""
+    model, time = ThreadModel(), Time()
+    one, other = (Process(f"sqlite:///{tmp_path}/store.db", model, random.Random(0), time) for _ in range(2))
+    await one.make_conversation()
+    yield one, other
+    for each in (one, other):
+        await each.recorder.close()
+        await each.database.close()
+
+
+async def post(process: Process, mutation_id: str) -> Sending:
+    """Have a message sent, and not written down yet."""
+    async with process.recorder.sending(SENDER, THREAD, mutation_id) as sending:
+        sending.message_id = process.model.add(mutation_id).message_id
+    return sending
+
+
+async def index_of(process: Process, mutation_id: str) -> int | None:
+    return (await process.recorder.index(await post(process, mutation_id))).index
+
+
+async def test_what_a_process_left_when_it_died_is_found_when_its_lease_has_ended(
+    two: tuple[Process, Process],
+) -> None:
+    one, other = two
+    assert 0 == await index_of(one, "0")
+    await one.time.sleep(4)
+    assert 1 == await index_of(other, "1")
+    await one.time.sleep(17)
+    assert 2 == await index_of(one, "2")
+    await post(other, "3, which the other process does not live to write down")
+    await one.time.sleep(25)
+    assert 4 == await index_of(one, "4")
+
+
+async def test_what_a_process_left_in_doubt_when_it_closed_is_found_by_the_next_sender(
+    two: tuple[Process, Process],
+) -> None:
+    one, other = two
+    assert 0 == await index_of(one, "0")
+    async with other.recorder.sending(SENDER, THREAD, "1") as sending:
+        other.model.add("1")
+        other.recorder.cast_doubt(sending)
+    await other.recorder.close()
+    assert 2 == await index_of(one, "2")
+
+
+async def test_a_process_that_leaves_nothing_behind_takes_its_lease_with_it(
+    two: tuple[Process, Process],
+) -> None:
+    one, other = two
+    assert 0 == await index_of(other, "0")
+    await other.recorder.close()
+    async with one.database.read() as connection:
+        assert frozenset() == await writers.all_but(connection, "")
 
 
 numbers = itertools.count()
