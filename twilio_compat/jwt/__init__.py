@@ -46,8 +46,8 @@ class Jwt:
         self._decoded_headers: dict[str, object] | None = None
 
     def _generate_payload(self) -> Mapping[str, object]:
-        """Return the claims of the kind of token, without the common ones."""
-        raise NotImplementedError("Subclass must provide a payload.")
+        """Return the claims of the kind of token, without the common ones; a plain token has none."""
+        return {}
 
     def _generate_headers(self) -> Mapping[str, object]:
         """Return the headers of the kind of token, without the common ones."""

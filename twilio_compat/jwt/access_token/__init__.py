@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from twilio_compat.jwt import Jwt
@@ -10,17 +11,17 @@ from twilio_compat.jwt import Jwt
 __all__ = ["AccessToken", "AccessTokenGrant"]
 
 
-class AccessTokenGrant:
+class AccessTokenGrant(ABC):
     """What a token allows in one product. Subclass it for products that are not in `grants`."""
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """Twilio's name of the product, such as ``chat``."""
-        raise NotImplementedError("Grant must have a key property.")
 
+    @abstractmethod
     def to_payload(self) -> Mapping[str, object] | None:
         """Return what the token carries under that name."""
-        raise NotImplementedError("Grant must implement to_payload.")
 
     def __str__(self) -> str:
         """Return the kind of grant and what it carries."""
