@@ -4,9 +4,12 @@ Who is a member, ACS says; the store adds what ACS has no place for. Two things 
 
 * It adds an existing member without a word, where Twilio answers 409. So the members are read before. Of two adds
   at once both may find the member missing; then the row in the store decides: both saw the same state of it, and
-  only one can have replaced that state.
+  only one can replace that state, and goes on to add the member.
 * A member sees the history from the moment of being added, where Twilio shows all of it. So members are added with
   their history shared from the beginning of time.
+
+A row stands as long as its member may write, from before the one until after the other: whether somebody may write
+past this library is read from the rows (`acs_backend.ledger`), whatever dies in between.
 
 Joining oneself, and adding by the creator before joining, is the steward's work, since ACS lets only members add.
 """
@@ -95,9 +98,9 @@ class Participants:
             raise LimitError(
                 f"Participant limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417
             )
+        row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
         await self._mark_if_native(conversation, acs_id)
         await self._add(roster.seen_by, conversation, acs_id)
-        row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
         self._hub.nudge(conversation.thread_id, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
@@ -190,7 +193,7 @@ class Participants:
     async def _claim(
         self, conversation: Conversation, acs_id: str, draft: ParticipantDraft, *, over: Participant | None
     ) -> Participant:
-        """Write the row of a member just added, unless another add of the same member has."""
+        """Write the row of a member about to be added, unless another add of the same member has."""
         now = to_milliseconds(self._clock())
         row = Participant(
             thread_id=conversation.thread_id,
@@ -211,8 +214,8 @@ class Participants:
         async def remove(user: AcsUser) -> None:
             await self._clients.thread(user, conversation.thread_id).remove_participant(leaving)
 
-        await self._mark_if_native(conversation, acs_id)
         await self._conversations.as_member_or_creator(actor, conversation, remove)
+        await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)
 

@@ -1,7 +1,7 @@
 """Queries on the table of participants: what a member has beyond ACS's record of them.
 
-Who is a member, ACS alone decides: a row may have outlived a membership that ended past this library, and a member
-who came in past it has none. Times are in epoch milliseconds.
+Who is a member, ACS alone decides: a row may stand for an add that failed, or have outlived a membership that ended
+past this library, and a member who came in past it has none. Times are in epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ async def of_thread(connection: AsyncConnection, thread_id: str) -> dict[str, Pa
 async def claim(connection: AsyncConnection, row: Participant, *, over: Participant | None) -> bool:
     """Write *row*, provided the table still holds *over* in its place (None: nothing); say whether it did.
 
-    Of several that saw the same state and then added the same member, exactly one gets True.
+    Of several that saw the same state and want to add the same member, exactly one gets True.
     """
     values = {
         "attributes": json.dumps(row.attributes),

@@ -8,9 +8,9 @@ import pytest
 
 from acs_backend import AcsBackend
 from tests.acs_backend.deployment import Deployment, bodies, draft, page, room, send, sign_in
-from tests.acs_backend.middleman import Fault, Middleman
+from tests.acs_backend.middleman import Fault, Middleman, Seen
 from twilio_compat.errors import AnswerError, ServiceTimeoutError, ServiceUnavailableError
-from twilio_compat.records import Actor, ConversationRecord
+from twilio_compat.records import Actor, ConversationRecord, ParticipantDraft
 
 
 class Unsteady:
@@ -23,6 +23,14 @@ class Unsteady:
 
     async def bodies(self) -> list[str | None]:
         return await bodies(self.backend, self.alice, self.chat)
+
+
+def _lost_add(seen: Seen, began: asyncio.Event) -> Fault | None:
+    """Let members be added without a word of it."""
+    if not seen.path.endswith(":add"):
+        return None
+    began.set()
+    return Fault.LOSE_ANSWER
 
 
 @pytest.fixture
@@ -154,6 +162,25 @@ async def test_an_acs_user_who_left_still_counts(deployment: Deployment) -> None
     await (await bob.only_thread()).send_message("1")
     await backend.participants.delete(alice, chat.sid, "bob")
     assert 2 == (await send(backend, alice, chat, "2")).index
+
+
+async def test_an_acs_user_whose_adding_was_broken_off_still_counts(
+    deployment: Deployment, unsteady: Unsteady
+) -> None:
+    backend, alice, chat = unsteady.backend, unsteady.alice, unsteady.chat
+    await send(backend, alice, chat, "0")
+    began = asyncio.Event()
+    unsteady.middleman.fault = lambda seen: _lost_add(seen, began)
+    adding = asyncio.ensure_future(
+        backend.participants.create(alice, chat.sid, ParticipantDraft(identity="carol"))
+    )
+    await began.wait()
+    carol = await deployment.native(await backend.issue_identity("carol", with_token=True))
+    adding.cancel()
+    await asyncio.gather(adding, return_exceptions=True)
+    await (await carol.only_thread()).send_message("1")
+    assert 2 == (await send(backend, alice, chat, "2")).index
+    assert ["0", "1", "2"] == await unsteady.bodies()
 
 
 async def test_concurrent_acs_clients_and_senders_agree_on_one_order(deployment: Deployment) -> None:
