@@ -91,6 +91,11 @@ class Identities:
 
     async def steward(self) -> AcsUser:
         """Return the deployment's own user. `DirectModeError` in direct mode."""
+        if self.direct:
+            raise DirectModeError(
+                "Making a conversation, or joining one, is done by the deployment's own ACS user, for which the "
+                "connection string is needed; set COMMUNICATION_SERVICES_CONNECTION_STRING"
+            )
         return await self._user(STEWARD)
 
     async def acting(self, actor: Actor) -> AcsUser:

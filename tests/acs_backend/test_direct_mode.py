@@ -65,8 +65,9 @@ async def test_what_needs_the_steward_or_the_store_says_what_to_set(
         direct.conversations.create(alice, ConversationDraft()),
         direct.participants.create(alice, chat.sid, ParticipantDraft(identity="a Twilio name")),
     ):
-        with pytest.raises(DirectModeError, match="COMMUNICATION_SERVICES_CONNECTION_STRING"):
+        with pytest.raises(DirectModeError, match="COMMUNICATION_SERVICES_CONNECTION_STRING") as refusal:
             await attempt
+        assert "steward" not in str(refusal.value)
 
 
 def test_without_any_resource_the_error_names_the_variable() -> None:
