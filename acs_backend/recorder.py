@@ -214,6 +214,8 @@ class Recorder:
 
     async def _written(self, thread: _Thread, waiting: _Waiting) -> LedgerRow | None:
         await self._write_ready()
+        if waiting.row.done():
+            return waiting.row.result()
         try:
             async with asyncio.timeout(self._patience):
                 return await waiting.row

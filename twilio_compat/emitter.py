@@ -99,13 +99,16 @@ class _Registration:
 
 
 class ReplayEventEmitter:
-    """Node's ``EventEmitter`` with the replaying additions of Twilio's client."""
+    """Node's ``EventEmitter`` with the replaying additions of Twilio's client.
+
+    Each message is one, and few are ever listened to, so what listeners need is made for the first of them.
+    """
 
     def __init__(self, tasks: ListenerTasks) -> None:
         """Run listeners through *tasks*."""
         self._tasks = tasks
-        self._registrations = EventEmitter()
-        self._last: dict[str, tuple[object, ...]] = {}
+        self._registrations: EventEmitter | None = None
+        self._last: dict[str, tuple[object, ...]] | None = None
 
     @overload
     def on(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
@@ -157,17 +160,22 @@ class ReplayEventEmitter:
 
     def removeAllListeners(self, event: str | None = None) -> Self:
         """Drop the listeners of *event*, or of every event."""
-        self._registrations.remove_all_listeners(event)
+        if self._registrations is not None:
+            self._registrations.remove_all_listeners(event)
         return self
 
     def emit(self, event: str, *arguments: object) -> bool:
         """Call the listeners of *event* in order of registration; return whether there were any."""
+        if self._last is None:
+            self._last = {}
         self._last[event] = arguments
-        return self._registrations.emit(event, *arguments)
+        if self._registrations is None and event != "error":
+            return False
+        return self._made().emit(event, *arguments)
 
     def listenerCount(self, event: str) -> int:
         """Return how many listeners *event* has."""
-        return len(self._registrations.listeners(event))
+        return len(self._registered(event))
 
     def listeners(self, event: str) -> list[Listener]:
         """Return the listeners of *event*, oldest first."""
@@ -184,18 +192,25 @@ class ReplayEventEmitter:
 
     def _register(self, event: str, listener: Listener, *, once: bool) -> Self:
         _check(listener)
-        self._registrations.add_listener(event, _Registration(self, event, listener, once))
+        self._made().add_listener(event, _Registration(self, event, listener, once))
         return self
 
+    def _made(self) -> EventEmitter:
+        if self._registrations is None:
+            self._registrations = EventEmitter()
+        return self._registrations
+
     def _registered(self, event: str) -> list[_Registration]:
+        if self._registrations is None:
+            return []
         return [each for each in self._registrations.listeners(event) if isinstance(each, _Registration)]
 
     def _unregister(self, registration: _Registration) -> None:
         if registration in self._registered(registration.event):
-            self._registrations.remove_listener(registration.event, registration)
+            self._made().remove_listener(registration.event, registration)
 
     def _replay(self, event: str, listener: Listener) -> bool:
-        if event not in self._last:
+        if self._last is None or event not in self._last:
             return False
         self._tasks.call(event, listener, self._last[event])
         return True
