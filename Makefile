@@ -15,12 +15,13 @@ install: $(STAMP) ## Make the development environment in .venv.
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Installing everything into $(VENV)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## Walk through a Twilio app on the emulator, step by step.
-	$(BIN)/python -m examples.walk $(ARGS)
+	@$(BIN)/python -m examples.walk $(ARGS)
 
 test: $(STAMP) ## Run all tests; what is skipped is listed with its reason.
 	$(BIN)/python -m pytest $(ARGS)
@@ -33,7 +34,7 @@ check: $(STAMP) ## Check style, types, import directions, and the documentation.
 	$(BIN)/python -m pytest -q tests/docs tests/typing $(ARGS)
 
 bench: $(STAMP) ## Measure messages per second and CPU per message.
-	$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: $(STAMP) ## Put the code into shape.
 	$(BIN)/ruff check --fix .
