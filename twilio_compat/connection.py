@@ -160,6 +160,8 @@ class Connection:
                         await self._synchronize(records)
                     case events.SourceInterrupted(error=error):
                         self._change("connecting")
+                        if not self._initialized:
+                            self._session.hinder(error)
                         self._session.emit("connectionError", _told(error, terminal=False))
                     case events.SourceRestored():
                         self._change("connected")

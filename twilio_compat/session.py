@@ -32,6 +32,7 @@ class Session:
         self._settled = asyncio.Event()
         self._held: tuple[Backend, Actor] | None = None
         self._end: Exception | None = None
+        self._trouble: Exception | None = None
 
     @property
     def backend(self) -> Backend:
@@ -44,8 +45,10 @@ class Session:
         return self._use()[1]
 
     async def ready(self) -> None:
-        """Wait until the session is open. Raises the error that ended it where it has ended."""
+        """Wait until the session is open. Raises the error that ended it, or that keeps it from opening."""
         await self._settled.wait()
+        if self._trouble is not None:
+            raise self._trouble.with_traceback(None)
         self._use()
 
     def act(self, backend: Backend, actor: Actor) -> None:
@@ -54,11 +57,17 @@ class Session:
 
     def open(self) -> None:
         """Let those through who wait in `ready`."""
+        self._trouble = None
+        self._settled.set()
+
+    def hinder(self, error: Exception) -> None:
+        """Refuse calls with *error* until the session opens: the service cannot be reached so far."""
+        self._trouble = error
         self._settled.set()
 
     def end(self, error: Exception) -> None:
         """Refuse calls from now on, with *error*; the first end counts."""
-        self._held = None
+        self._held = self._trouble = None
         self._end = self._end or error
         self._settled.set()
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.journal import Journal, settle
 from tests.support.memory_backend import MemoryBackend, MemoryService
-from twilio_compat import Client, Settings, events
+from twilio_compat import Client, ClientOptions, Settings, events
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
@@ -313,6 +313,39 @@ async def test_an_interruption_is_told_and_its_end(service: MemoryService, alice
         "connectionError:Connection error: No route",
         "connectionStateChanged:connected",
     ] == await journal.settled()
+
+
+async def test_who_waits_for_a_service_out_of_reach_is_told_so_and_the_client_keeps_trying(
+    service: MemoryService,
+) -> None:
+    restored = asyncio.Event()
+
+    class Unreachable(MemoryBackend):
+        @asynccontextmanager
+        async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[events.Event]]:
+            async def news() -> AsyncIterator[events.Event]:
+                yield events.SourceInterrupted(error=ServiceUnavailableError("No route"))
+                await restored.wait()
+                yield events.SourceRestored()
+                yield events.Synchronized(conversations=())
+                await asyncio.Event().wait()
+
+            yield news()
+
+    options: ClientOptions = {"backend": Unreachable(service)}
+    with pytest.raises(ServiceUnavailableError, match="No route"):
+        await Client.create(service.token("alice"), options)
+    client = Client(service.token("alice"), options)
+    journal = Journal(client, ["connectionStateChanged", "stateChanged"])
+    for _ in range(2):
+        with pytest.raises(ServiceUnavailableError, match="No route"):
+            await client.getSubscribedConversations()
+    restored.set()
+    assert ["connected", "connecting", "connected"] == [
+        each.removeprefix("connectionStateChanged:") for each in (await journal.settled())[1:-1]
+    ]
+    assert [] == (await client.getSubscribedConversations()).items
+    await client.shutdown()
 
 
 async def test_missed_messages_that_cannot_be_fetched_are_told_and_the_news_go_on(
