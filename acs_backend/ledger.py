@@ -125,7 +125,12 @@ def must_absorb(standing: Standing, listing: Sequence[Entry]) -> bool:
         return False
     if standing.native or listing[0].sequence - standing.synced_sequence > SYNC_LAG:
         return True
-    return any(each.is_message and (each.deleted or each.message_id > standing.newest_id) for each in listing)
+    return any(each.is_message and _is_to_be_written(each, standing) for each in listing)
+
+
+def _is_to_be_written(entry: Entry, standing: Standing) -> bool:
+    is_foreign = entry.mutation_id is None and entry.sequence > standing.synced_sequence
+    return entry.deleted or is_foreign or entry.message_id > standing.newest_id
 
 
 class Ledger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -46,6 +47,11 @@ def test_a_copy_of_what_the_ledger_holds_gets_no_index() -> None:
     assert [(20, None)] == [(each.message_id, each.index) for each in rows]
 
 
+def conversation_of_the_library() -> conversations.Conversation:
+    """Return a conversation that nobody is known to write to past the library."""
+    return replace(conversations.adopted(THREAD, topic="t", created_by="c", created_at=0), native=False)
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """Writers past the library, sends of its own, and readers who page while all of that goes on."""
 
@@ -63,9 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def make(self) -> None:
-        row = conversations.adopted(THREAD, topic="t", created_by="c", created_at=0)
-        fields = {name: getattr(row, name) for name in type(row).__dataclass_fields__} | {"native": False}
-        self.loop.run_until_complete(self.insert(conversations.Conversation(**fields)))
+        self.loop.run_until_complete(self.insert(conversation_of_the_library()))
         self.model.add(kind="participantAdded", members=("8:acs:reader",))
 
     async def insert(self, row: conversations.Conversation) -> None:
@@ -185,6 +189,22 @@ async def test_a_message_that_moves_to_the_top_while_pages_are_read_is_not_misse
     listings = Listings(model.clients(), Retries(deadline=10, attempt_timeout=10), largest_page=3)
     listing = await listings.read(READER, THREAD, size=3, known=lambda entry: False)
     assert [each.message_id for each in model.messages] == sorted(each.message_id for each in listing)
+
+
+async def test_a_message_nobody_could_expect_gets_the_next_index_once_it_is_listed() -> None:
+    model, database = ThreadModel(), Database("sqlite://")
+    ledger = Ledger(database, Listings(model.clients(), Retries(deadline=10, attempt_timeout=10)))
+    async with database.write() as connection:
+        assert await conversations.add(connection, conversation_of_the_library())
+    before, unexpected, after = model.add("one"), model.add(), model.add("two")
+    sent = [Arrival(each.message_id, each.mutation_id) for each in (before, after)]
+    async with database.write() as connection:
+        await append_sent(connection, {THREAD: sent})
+    await ledger.catch_up(READER, THREAD, size=30)
+    rows = await ledger.rows(THREAD, [each.message_id for each in model.messages])
+    assert [0, 2, 1] == [rows[each.message_id].index for each in (before, unexpected, after)]
+    assert (await ledger.standing(THREAD)).native
+    await database.close()
 
 
 async def test_the_newest_page_costs_one_request_however_long_the_thread() -> None:
