@@ -6,7 +6,8 @@ even be read back. And what a listener reads is in use, so that the sweep looks 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -19,9 +20,6 @@ class Subscription(Protocol):
     @property
     def acs_id(self) -> str:
         """Whose it is."""
-
-    def follows(self, thread_id: str) -> bool:
-        """Whether it follows the thread."""
 
     def nudge(self) -> None:
         """Look for news soon."""
@@ -38,22 +36,34 @@ class Hub:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._open: set[Subscription] = set()
+        self._of_user: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._of_thread: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._in_flight: dict[str, set[str]] = {}
 
     def enter(self, subscription: Subscription) -> None:
         """Note a subscription that opened."""
-        self._open.add(subscription)
+        self._of_user[subscription.acs_id].add(subscription)
 
-    def leave(self, subscription: Subscription) -> None:
-        """Forget a subscription that closed."""
-        self._open.discard(subscription)
+    def leave(self, subscription: Subscription, thread_ids: Iterable[str]) -> None:
+        """Forget a subscription that closed, and that it followed these threads."""
+        _discard(self._of_user, subscription.acs_id, subscription)
+        for each in thread_ids:
+            self.unfollow(subscription, each)
+
+    def follow(self, subscription: Subscription, thread_id: str) -> None:
+        """Note that the subscription follows a thread."""
+        self._of_thread[thread_id].add(subscription)
+
+    def unfollow(self, subscription: Subscription, thread_id: str) -> None:
+        """Note that it does not any more."""
+        _discard(self._of_thread, thread_id, subscription)
 
     def nudge(self, thread_id: str, *acs_ids: str) -> None:
         """Tell those who follow a thread, and these users, that there is news."""
-        for each in self._open:
-            if each.acs_id in acs_ids or each.follows(thread_id):
-                each.nudge()
+        for each in self._of_thread.get(thread_id, set()).union(
+            *(self._of_user.get(each, ()) for each in acs_ids)
+        ):
+            each.nudge()
 
     @contextmanager
     def sending(self, thread_id: str, mutation_id: str) -> Iterator[None]:
@@ -73,13 +83,17 @@ class Hub:
 
     def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
         """Tell those who follow a thread of a message that was sent."""
-        for each in self._open:
-            if each.follows(thread_id):
-                each.sent(thread_id, message_id, message)
-                each.nudge()
+        for each in self._of_thread.get(thread_id, ()):
+            each.sent(thread_id, message_id, message)
+            each.nudge()
 
     def use(self, acs_id: str, thread_id: str) -> None:
         """Tell a user's subscriptions that the user reads a thread."""
-        for each in self._open:
-            if each.acs_id == acs_id:
-                each.use(thread_id)
+        for each in self._of_user.get(acs_id, ()):
+            each.use(thread_id)
+
+
+def _discard(index: defaultdict[str, set[Subscription]], key: str, subscription: Subscription) -> None:
+    index[key].discard(subscription)
+    if not index[key]:
+        del index[key]

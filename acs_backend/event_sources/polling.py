@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -98,7 +98,7 @@ class Polling:
             yield subscription
         finally:
             subscription.end()
-            self.hub.leave(subscription)
+            self.hub.leave(subscription, subscription.followed)
 
 
 class Subscription:
@@ -130,9 +130,10 @@ class Subscription:
         """Whose it is."""
         return self._user.id
 
-    def follows(self, thread_id: str) -> bool:
-        """Whether it follows the thread."""
-        return thread_id in self._cursors
+    @property
+    def followed(self) -> Collection[str]:
+        """The threads it follows."""
+        return self._cursors
 
     def nudge(self) -> None:
         """Look for news soon."""
@@ -222,6 +223,8 @@ class Subscription:
         tops = await _all(recent, self._top)
         exactly = {each: exact(glances[each], tops[each], now) for each in recent if each in tops}
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
+        for each in self._cursors:
+            self._source.hub.follow(self, each)
         self._outbox.append(Synchronized(conversations=tuple(conversations)))
 
     async def _tick(self) -> None:
@@ -289,6 +292,7 @@ class Subscription:
         deleted = await self._source.conversations.was_deleted(self._user, thread_id)
         event = await self._source.teller.leave(self._user, thread_id, "deleted" if deleted else "left")
         del self._cursors[thread_id]
+        self._source.hub.unfollow(self, thread_id)
         self._sizes.pop(thread_id, None)
         self._own_sends.drop(thread_id)
         self._in_use.pop(thread_id, None)
@@ -318,6 +322,7 @@ class Subscription:
     def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:
         """Move the cursor and tell what it passed: together, so that neither happens without the other."""
         self._cursors[thread_id] = cursor
+        self._source.hub.follow(self, thread_id)
         self._own_sends.drop(thread_id, up_to=cursor.version)
         self._outbox += events
         if events:
