@@ -30,12 +30,12 @@ class Result:
 
 
 async def compare(deployment: Deployment, *, senders: int, messages: int, rounds: int) -> list[Result]:
-    """Let each contestant send *messages* from *senders* at once, *rounds* times in turn."""
+    """Let each contestant send *messages* from *senders* at once, *rounds* times in turn, each time warmed up."""
     taken: dict[str, list[Round]] = {name: [] for name in CONTESTANTS}
     for _ in range(rounds):
         for name, contestant in CONTESTANTS.items():
             async with contestant(deployment, senders) as send:
-                await _send_all(send, senders, max(senders, messages // 10))
+                await send_all(send, senders, max(senders, messages // 2))
                 taken[name].append(await _timed(send, senders, messages))
     return [
         Result(name, senders, median(each.rate for each in of), median(each.cpu for each in of))
@@ -45,12 +45,13 @@ async def compare(deployment: Deployment, *, senders: int, messages: int, rounds
 
 async def _timed(send: Send, senders: int, messages: int) -> Round:
     started, cpu_started = time.perf_counter(), time.process_time()
-    await _send_all(send, senders, messages)
+    await send_all(send, senders, messages)
     elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     return Round(messages / elapsed, cpu / messages)
 
 
-async def _send_all(send: Send, senders: int, messages: int) -> None:
+async def send_all(send: Send, senders: int, messages: int) -> None:
+    """Send *messages*, each sender its next one as soon as its last is acknowledged."""
     numbers = iter(range(messages))
 
     async def work(sender: int) -> None:
