@@ -308,15 +308,28 @@ class Recorder:
                 return appended
             if not await self._lease.alone(connection):
                 return Appended()
-            sent = {each: self._looking(each) for each in self._settled(thread_ids)}
-            for thread_id, arrival in _arrivals(batch, foretold):
-                if thread_id in sent:
-                    sent[thread_id].append(arrival)
+            sent = self._by_thread(batch, foretold)
             appended = await append_sent(connection, sent)
         for thread_id in sent.keys() - appended.ends.keys():
             self._thread(thread_id).native = True
             self._thread(thread_id).settled_in = 0
         return appended
+
+    def _by_thread(
+        self, batch: list[tuple[str, _Waiting]], foretold: list[Foretold]
+    ) -> dict[str, list[Arrival]]:
+        """Return what may be written by settled thread, with what lists the thread and is older.
+
+        Of younger ones nobody knows yet whether a slower send will come before them.
+        """
+        sent: dict[str, list[Arrival]] = {each: [] for each in self._settled(_threads_of(batch, foretold))}
+        for thread_id, arrival in _arrivals(batch, foretold):
+            if thread_id in sent:
+                sent[thread_id].append(arrival)
+        for thread_id, arrivals in sent.items():
+            newest, looking = max(each.message_id for each in arrivals), self._thread(thread_id).looking
+            arrivals += [each for each in looking.values() if each.message_id < newest]
+        return sent
 
     def _settled(self, thread_ids: Iterable[str]) -> list[str]:
         now, epoch = self._clock(), self._lease.epoch
@@ -368,9 +381,6 @@ class Recorder:
             await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_PAGE)
             thread.listings_done = number
             thread.settle(epoch, self._clock(), since=since)
-
-    def _looking(self, thread_id: str) -> list[Arrival]:
-        return list(self._thread(thread_id).looking.values())
 
     def _thread(self, thread_id: str) -> _Thread:
         thread = self._threads.pop(thread_id, None) or _Thread()

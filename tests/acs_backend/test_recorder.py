@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,23 +141,62 @@ async def test_a_send_that_looks_is_not_overtaken_by_one_that_need_not(tmp_path:
             sending.message_id = model.add(mutation_id).message_id
         return asyncio.ensure_future(process.recorder.index(sending))
 
-    async def pages_taken(count: int) -> None:
-        while model.pages_read < count:  # noqa: ASYNC110  # nothing tells how many pages were taken
-            await asyncio.sleep(0)
-
     first = await post("first")
-    await pages_taken(1)
+    await until(lambda: model.pages_read == 1)
     looking = await post("looking")
     first_gate, model.gate = model.gate, asyncio.Event()
     assert first_gate is not None
     first_gate.set()
-    await pages_taken(2)
+    await until(lambda: model.pages_read == 2)
     settled = await post("settled")
     assert [0, 2] == [(await first).index, (await settled).index]
     model.gate.set()
     assert 1 == (await looking).index
     await process.recorder.close()
     await process.database.close()
+
+
+async def test_a_send_that_looks_does_not_overtake_one_that_is_not_answered_yet(tmp_path: Path) -> None:
+    model = ThreadModel(gate=asyncio.Event())
+    process = Process(f"sqlite:///{tmp_path}/store.db", model, random.Random(0), Time())
+    await process.make_conversation()
+
+    async def begin(mutation_id: str) -> tuple[asyncio.Event, asyncio.Task[LedgerRow]]:
+        """Have a message created; it is answered when the event is set."""
+        answered, count = asyncio.Event(), len(model.messages)
+
+        async def send() -> LedgerRow:
+            async with process.recorder.sending(SENDER, THREAD, mutation_id) as sending:
+                sending.message_id = model.add(mutation_id).message_id
+                await answered.wait()
+            return await process.recorder.index(sending)
+
+        task = asyncio.create_task(send())
+        await until(lambda: len(model.messages) > count)
+        return answered, task
+
+    sends = [await begin(each) for each in ("early", "listing")]
+    sends[1][0].set()
+    await until(lambda: model.pages_read == 1)
+    sends += [await begin(each) for each in ("slow", "looking")]
+    sends[3][0].set()
+    first_gate, model.gate = model.gate, asyncio.Event()
+    assert first_gate is not None
+    first_gate.set()
+    await until(lambda: model.pages_read == 2)
+    sends[0][0].set()
+    assert 0 == (await sends[0][1]).index
+    sends[2][0].set()
+    model.gate.set()
+    assert [0, 1, 2, 3] == [(await task).index for _, task in sends]
+    await process.recorder.close()
+    await process.database.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run until *condition* holds; nothing tells when."""
+    while not condition():  # noqa: ASYNC110  # no event stands for it
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
