@@ -10,7 +10,9 @@ share one `SharedTransport`, and two small policies take the place of the SDK's 
   repeated: a 401 had no effect. The token never leaves the endpoint's host: a paging link that names another host
   is followed at the endpoint.
 * `AnswerPolicy` reads the JSON of an answer and checks that what every later step relies on is there, so that
-  garbage becomes a `DecodeError` here and not an `AttributeError` in the SDK. It also keeps the service's time.
+  garbage becomes a `DecodeError` here and not an `AttributeError` in the SDK. A refusal is raised here too: the SDK
+  insists on reading the body of some, and loses the status where that is a proxy's page. It also keeps the service's
+  time.
 
 The SDK's retry policy is left out on purpose: it repeats sends, and knows no deadline (see `acs_backend.retries`).
 The proxy settings of the environment are read once per host, not on each request, which would be half the cost of
@@ -37,7 +39,13 @@ import aiohttp
 from azure.communication.chat.aio import ChatClient, ChatThreadClient
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AzureKeyCredential
-from azure.core.exceptions import DecodeError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    map_error,
+)
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, SansIOHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
@@ -50,6 +58,9 @@ CACHED_CLIENTS = 4096
 """Clients kept for the next call, least recently used first out."""
 CONNECTIONS = 256
 """Most connections open at once, over all hosts."""
+
+_ERRORS: Mapping[int, type[HttpResponseError]] = {401: ClientAuthenticationError, 404: ResourceNotFoundError}
+"""Refusals that have a class of their own in the SDK."""
 
 _Request = PipelineRequest[Any]  # the SDK's own requests are of two unrelated classes
 _Response = PipelineResponse[Any, Any]
@@ -126,12 +137,14 @@ class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
             return None
 
     def on_response(self, request: _Request, response: _Response) -> None:
-        """Decode the body; a success without what it must have is a `DecodeError`."""
+        """Decode the body; a success without what it must have is a `DecodeError`, all else a `HttpResponseError`."""
         answer = response.http_response
         self._date = answer.headers.get("Date") or self._date
+        if answer.status_code >= 300:
+            map_error(answer.status_code, answer, _ERRORS)
+            raise HttpResponseError(response=answer)
         document = _parse(answer)
-        if answer.status_code < 300:
-            _check(document, needed_key(request.http_request.method, request.http_request.url), answer)
+        _check(document, needed_key(request.http_request.method, request.http_request.url), answer)
         response.context[ContentDecodePolicy.CONTEXT_NAME] = document
 
 
@@ -260,9 +273,7 @@ def _parse(answer: Any) -> Any:
         return None
     try:
         return json.loads(body)
-    except ValueError as error:
-        if answer.status_code >= 300:
-            return None
+    except (ValueError, RecursionError) as error:
         raise DecodeError(message=f"not JSON: {body[:60]!r}", response=answer, error=error) from error
 
 

@@ -37,7 +37,13 @@ from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.text import check_text
 from acs_backend.times import to_milliseconds, to_time
-from twilio_compat.errors import ConflictError, LimitError, NotFoundError, TwilsockUpstreamError
+from twilio_compat.errors import (
+    ConflictError,
+    ForbiddenError,
+    LimitError,
+    NotFoundError,
+    TwilsockUpstreamError,
+)
 from twilio_compat.records import (
     Actor,
     ConversationDraft,
@@ -208,12 +214,10 @@ class Conversations:
         if row is not None and row.deleted_at is not None:
             return True
         try:
-            await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
-        except HttpResponseError as error:
-            if error.status_code not in (403, 404):
-                with translated(Subject.CONVERSATION):
-                    raise
-            return error.status_code == 404
+            with translated(Subject.CONVERSATION):
+                await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+        except (ForbiddenError, NotFoundError) as error:
+            return isinstance(error, NotFoundError)
         return False
 
     # Making and reading
@@ -290,12 +294,10 @@ class Conversations:
     async def _adopt(self, user: AcsUser, thread_id: str) -> Conversation | None:
         """Make a row for a thread; None if the user lost it meanwhile."""
         try:
-            thread = await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
-        except HttpResponseError as error:
-            if error.status_code in (403, 404):
-                return None
             with translated(Subject.CONVERSATION):
-                raise
+                thread = await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+        except (ForbiddenError, NotFoundError):
+            return None
         maker = thread.created_by.raw_id
         names = await self._identities.names([maker])
         row = table.adopted(

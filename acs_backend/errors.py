@@ -127,7 +127,7 @@ def translated(subject: Subject) -> Iterator[None]:
     """Raise what the enclosed calls raise as errors of the port; bugs and cancellation pass through."""
     try:
         yield
-    except (AzureError, OutcomeUnknown, TimeoutError) as error:
+    except (AzureError, DeserializationError, OutcomeUnknown, TimeoutError) as error:
         raise translate(error, subject) from error
 
 

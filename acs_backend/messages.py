@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from azure.communication.chat import ChatMessage
 from azure.core.exceptions import ResourceNotFoundError
 
-from acs_backend import message_codec
+from acs_backend import entries, message_codec
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
@@ -199,9 +199,8 @@ class Messages:
         left = [row.message_id for row in rows if row.message_id not in found]
         for start in range(0, len(left), FETCHES_AT_ONCE):
             batch = left[start : start + FETCHES_AT_ONCE]
-            for message in await asyncio.gather(*(self._fetch_one(user, thread_id, each) for each in batch)):
-                if message is not None:
-                    found[int(message.id)] = message
+            fetched = await asyncio.gather(*(self._fetch_one(user, thread_id, each) for each in batch))
+            found |= {each: message for each, message in zip(batch, fetched, strict=True) if message}
         return [each for each in left if each not in found]
 
     async def _fetch_listed(
@@ -219,7 +218,7 @@ class Messages:
             message = await self._retries.idempotent(lambda: thread.get_message(str(message_id)))
         except ResourceNotFoundError:
             return None
-        return message if message.deleted_on is None else None
+        return None if entries.read(message).deleted else message
 
     async def _find(self, user: AcsUser, thread_id: str, sid: str) -> LedgerRow:
         """Return the row of a message that is there."""

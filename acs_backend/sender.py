@@ -15,7 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from azure.communication.chat import SendChatMessageResult
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, DeserializationError
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.errors import Subject, translated
@@ -112,7 +112,7 @@ class Sender:
         """Return the id of the message that carries the mutation id, if there is one among the newest."""
         try:
             listing = await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_LOOK)
-        except (AzureError, TimeoutError) as error:
+        except (AzureError, DeserializationError, TimeoutError) as error:
             raise OutcomeUnknown(error) from error
         if any(each.mutation_id == sending.mutation_id for each in listing):
             await self._ledger.absorb(sending.thread_id, listing)

@@ -80,6 +80,7 @@ async def test_two_refusals_in_a_row_end_the_call() -> None:
         says_text(201, "<html>gateway</html>"),
         says_text(201, '{"id": "1', "application/json"),
         says_text(201, "", "application/json"),
+        says_text(201, "[" * 100_000, "application/json"),
         says(201),
         says(201, {}),
         says(201, []),
@@ -104,11 +105,12 @@ async def test_a_list_of_something_else_is_garbage(answer: Answer) -> None:
         await clients.close()
 
 
-async def test_an_error_page_keeps_its_status() -> None:
-    async with StubService(says_text(502, "<html>bad gateway</html>")) as stub:
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 418, 429, 500, 502, 503])
+async def test_an_error_page_keeps_its_status(status: int) -> None:
+    async with StubService(says_text(status, "<html>said a proxy</html>")) as stub:
         with pytest.raises(HttpResponseError) as caught:
             await send(stub.endpoint)
-    assert 502 == caught.value.status_code
+    assert status == caught.value.status_code
 
 
 async def test_the_sdk_repeats_nothing_by_itself() -> None:

@@ -7,12 +7,14 @@ import pytest
 from acs_backend import AcsBackend
 from acs_backend.sids import conversation_sid
 from tests.acs_backend.deployment import Deployment, NativeUser, page, room, send, sign_in
+from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import (
     ArgumentError,
     ConflictError,
     ForbiddenError,
     LimitError,
     NotFoundError,
+    ServiceUnavailableError,
     TwilsockUpstreamError,
 )
 from twilio_compat.records import Actor, ConversationDraft, ConversationRecord, LastMessage, ParticipantDraft
@@ -182,6 +184,20 @@ async def test_a_thread_of_an_acs_client_is_found_by_its_sid(
     await bob.create_thread("Made by hand", (await backend.issue_identity("alice")).acs_user_id)
     sid = conversation_sid((await bob.threads())[0])
     assert "Made by hand" == (await backend.conversations.get(alice, sid)).friendly_name
+
+
+async def test_a_thread_of_an_acs_client_that_cannot_be_looked_at_is_an_error(
+    deployment: Deployment, middleman: Middleman
+) -> None:
+    backend = deployment.backend(
+        connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=0.5
+    )
+    (alice,) = await sign_in(backend, "alice")
+    bob = await native(deployment, backend, "bob")
+    await bob.create_thread("Made by hand", (await backend.issue_identity("alice")).acs_user_id)
+    middleman.fault = lambda seen: Fault.LOSE_REQUEST if "/threads/" in seen.path else None
+    with pytest.raises(ServiceUnavailableError):
+        await backend.conversations.list(alice)
 
 
 async def test_a_topic_set_by_an_acs_client_is_the_friendly_name(

@@ -123,6 +123,14 @@ def test_the_cause_is_kept() -> None:
     assert cause is caught.value.__cause__
 
 
+@pytest.mark.parametrize(
+    "cause", [DecodeError(message="garbage"), DeserializationError("garbage"), TimeoutError(), status(503)]
+)
+def test_nothing_of_the_sdk_gets_through(cause: Exception) -> None:
+    with pytest.raises(TwilioCompatError), translated(Subject.CONVERSATION):
+        raise cause
+
+
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyError("bug")])
 def test_cancellation_and_bugs_pass_through(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, translated(Subject.CONVERSATION):
