@@ -160,6 +160,11 @@ def test_changelog_fragments_have_a_known_type() -> None:
     assert [] == [name for name in names if not re.fullmatch(rf"\+[a-z0-9-]+\.({'|'.join(types)})\.md", name)]
 
 
+def test_the_wheel_has_every_typed_package() -> None:
+    wheel = tomllib.loads(read("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert sorted(marker.parent.name for marker in ROOT.glob("*/py.typed")) == sorted(wheel["packages"])
+
+
 def test_constraints_name_versions_and_no_addresses() -> None:
     lines = read("constraints.txt").splitlines()
     assert lines
