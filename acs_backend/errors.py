@@ -33,7 +33,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from acs_backend.retries import OutcomeUnknown
+from acs_backend.retries import OutcomeUnknown, is_untrusted
 from twilio_compat.errors import (
     AnswerError,
     ConfigurationError,
@@ -119,6 +119,11 @@ def translate(error: Exception, subject: Subject) -> TwilioCompatError:
         return _refused(error, error.status_code, subject)
     if isinstance(error, TimeoutError | ServiceRequestTimeoutError | ServiceResponseTimeoutError):
         return ServiceTimeoutError("No answer within the deadline")
+    if is_untrusted(error):
+        return ConfigurationError(
+            f"The certificate of the service is not trusted; SSL_CERT_FILE, set before the start of the program, names a "
+            f"file of those that are: {_brief(error)}"
+        )
     return ServiceUnavailableError(f"The service could not be reached: {_brief(error)}")
 
 

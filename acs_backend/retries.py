@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 A failed call belongs to one of four kinds:
 
-* **refused**: the service understood and said no (400, 401, 403, 404, 409, ...). Final; raised at once.
+* **refused**: the service understood and said no (400, 401, 403, 404, 409, ...), or this machine refused its
+  certificate. Final; raised at once.
 * **throttled**: 429. It had no effect, so any call may be repeated, after ``Retry-After`` where there is one.
 * **never sent**: no connection came about. It had no effect either.
 * **ambiguous**: the request went out and no good answer came back: 408, 5xx, a lost connection, a timeout, an
@@ -137,18 +138,27 @@ def had_no_effect(error: Exception) -> bool:
         return error.status_code == 429
     if isinstance(error, ServiceRequestTimeoutError):
         return True
-    return isinstance(error, ServiceRequestError) and isinstance(
-        error.inner_exception, aiohttp.ClientConnectorError
-    )
+    return _inner(error, aiohttp.ClientConnectorError) and not is_untrusted(error)
 
 
 def is_transient(error: Exception) -> bool:
     """Say whether the same call may succeed later."""
+    if is_untrusted(error):
+        return False
     if isinstance(
         error, DecodeError | DeserializationError | TimeoutError | ServiceRequestError | ServiceResponseError
     ):
         return True
     return isinstance(error, HttpResponseError) and _may_pass(error.status_code or 0)
+
+
+def is_untrusted(error: Exception) -> bool:
+    """Say whether the service showed a certificate that this machine does not trust."""
+    return _inner(error, aiohttp.ClientConnectorCertificateError)
+
+
+def _inner(error: Exception, kind: type[Exception]) -> bool:
+    return isinstance(error, ServiceRequestError) and isinstance(error.inner_exception, kind)
 
 
 def _may_pass(status: int) -> bool:

@@ -1,7 +1,9 @@
 """Each way to fail becomes one error of the port, with Twilio's code and text."""
 
 import asyncio
+import ssl
 
+import aiohttp
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
@@ -100,6 +102,14 @@ def test_a_refused_key_of_the_deployment_names_its_setting(subject: Subject, var
     error = translate(refusal, subject)
     assert isinstance(error, ConfigurationError)
     assert variable in str(error)
+
+
+def test_a_certificate_that_is_not_trusted_says_how_to_trust_it() -> None:
+    key = aiohttp.client_reqrep.ConnectionKey("h", 1, True, True, None, None, None)
+    cause = aiohttp.ClientConnectorCertificateError(key, ssl.SSLCertVerificationError("self-signed"))
+    error = translate(ServiceRequestError(cause, error=cause), Subject.CONVERSATION)
+    assert isinstance(error, ConfigurationError)
+    assert "SSL_CERT_FILE" in str(error)
 
 
 def test_an_unknown_outcome_keeps_its_kind_and_says_so() -> None:

@@ -1,6 +1,7 @@
 """What may be repeated is repeated until the deadline; what may not is not. Time here is a counter."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -55,6 +56,12 @@ def not_connected() -> ServiceRequestError:
     return ServiceRequestError(cause, error=cause)
 
 
+def untrusted() -> ServiceRequestError:
+    key = aiohttp.client_reqrep.ConnectionKey("h", 1, True, True, None, None, None)
+    cause = aiohttp.ClientConnectorCertificateError(key, ssl.SSLCertVerificationError("self-signed"))
+    return ServiceRequestError(cause, error=cause)
+
+
 def connection_lost() -> ServiceRequestError:
     cause = aiohttp.ServerDisconnectedError()
     return ServiceRequestError(cause, error=cause)
@@ -103,11 +110,11 @@ async def test_an_idempotent_call_is_repeated_after_any_fault_that_may_pass(erro
     assert 3 == len(runs)
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 501])
-async def test_a_refusal_is_final_for_every_kind_of_call(code: int) -> None:
+@pytest.mark.parametrize("error", [*map(status, [400, 401, 403, 404, 409, 413, 501]), untrusted()], ids=repr)
+async def test_a_refusal_is_final_for_every_kind_of_call(error: Exception) -> None:
     for kind in ("idempotent", "once"):
-        call, runs = scripted(status(code))
-        with pytest.raises(HttpResponseError):
+        call, runs = scripted(error)
+        with pytest.raises(type(error)):
             await getattr(retries(Clock()), kind)(call)
         assert 1 == len(runs)
 
