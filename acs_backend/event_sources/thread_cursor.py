@@ -59,8 +59,11 @@ class ThreadCursor:
         return entry.version > self.version
 
     def is_new(self, entry: Entry) -> bool:
-        """Whether the message was created, not only changed, since the thread was last read."""
-        return entry.message_id > self.version
+        """Whether the message, which is news, was created, not only changed, since the thread was last read.
+
+        One that never changed was; its id may be the very millisecond of the last change seen.
+        """
+        return entry.message_id > self.version or entry.message_id == entry.version
 
     def needs_reading(self, glance: ThreadGlance) -> bool:
         """Whether what the list of threads says calls for a look at the messages."""

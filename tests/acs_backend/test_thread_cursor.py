@@ -42,7 +42,12 @@ def test_a_thread_without_messages_has_only_news() -> None:
 def test_an_exact_cursor_stands_behind_the_newest_change() -> None:
     cursor = exact(glance_at(1), entry(900, 5, version=1_200), now=0.0)
     assert [False, True] == [cursor.behind(entry(900, 5, 1_200)), cursor.behind(entry(900, 6, 1_300))]
-    assert [False, True] == [cursor.is_new(entry(1_200, 6)), cursor.is_new(entry(1_201, 6))]
+    assert [False, True] == [cursor.is_new(entry(1_200, 6, 1_300)), cursor.is_new(entry(1_201, 6, 1_300))]
+
+
+def test_a_message_created_in_the_millisecond_of_another_change_is_new() -> None:
+    cursor = exact(glance_at(1), entry(1_000, 5, 1_200), now=0.0)
+    assert cursor.is_new(entry(1_200, 6))
 
 
 def test_a_thread_is_read_once_more_two_seconds_or_more_after_its_time_moved() -> None:
