@@ -87,6 +87,7 @@ class Sender:
                     sending.message_id = await self._post_once(sending, outgoing, until)
                 except OutcomeUnknown:
                     self._recorder.cast_doubt(sending)
+                    self._note_unclear(outgoing.mutation_id)
                     if not await self._retries.pause(attempt, until):
                         raise
                     sending.message_id = await self._look_for(sending)

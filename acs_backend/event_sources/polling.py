@@ -322,7 +322,8 @@ class Subscription:
     def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:
         """Move the cursor and tell what it passed: together, so that neither happens without the other."""
         self._cursors[thread_id] = cursor
-        self._source.hub.follow(self, thread_id)
+        if not self._ended:
+            self._source.hub.follow(self, thread_id)
         self._own_sends.drop(thread_id, up_to=cursor.version)
         self._outbox += events
         if events:
