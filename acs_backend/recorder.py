@@ -42,7 +42,7 @@ FIRST_PAGE = 20
 """Entries that the listing after a send asks for first."""
 REMEMBERED_THREADS = 10_000
 """Threads whose state is kept; one that is forgotten is listed once more."""
-PUT_OFF = 0.1
+PUT_OFF = 0.2
 """Seconds after which what was foretold is written; well within what a look at the store holds."""
 LOOKS = 3
 """Listings after which a message that ACS acknowledged, and does not list, is reported as an error."""
