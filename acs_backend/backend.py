@@ -22,17 +22,17 @@ from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.polling import Polling
 from acs_backend.event_sources.teller import Teller
 from acs_backend.identities import Identities
-from acs_backend.ledger import Ledger
-from acs_backend.listings import Listings
+from acs_backend.ledger.ledger import Ledger
+from acs_backend.ledger.listings import Listings
+from acs_backend.ledger.recorder import Recorder
+from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.media import Media
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
-from acs_backend.recorder import Recorder
 from acs_backend.retries import Retries
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
 from acs_backend.users import Users
-from acs_backend.writer_lease import WriterLease
 from twilio_compat.events import Event
 from twilio_compat.records import Actor, IssuedIdentity
 from twilio_compat.settings import Settings

@@ -26,8 +26,8 @@ from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
-from acs_backend.listings import items
-from acs_backend.recorder import Recorder
+from acs_backend.ledger.listings import items
+from acs_backend.ledger.recorder import Recorder
 from acs_backend.retries import Retries
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
 from acs_backend.store import conversations as table

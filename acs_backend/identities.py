@@ -33,7 +33,7 @@ from azure.core.credentials import AccessToken
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.credentials import IssuedToken, PresentedToken
 from acs_backend.errors import Subject, translated
-from acs_backend.foresight import NOTICE
+from acs_backend.ledger.foresight import NOTICE
 from acs_backend.retries import Retries
 from acs_backend.sids import user_sid
 from acs_backend.store import identities as table

@@ -15,14 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from azure.communication.chat import ChatMessage
 from azure.core.exceptions import ResourceNotFoundError
 
-from acs_backend import entries, message_codec
+from acs_backend import message_codec
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
-from acs_backend.ledger import Ledger
-from acs_backend.listings import LARGEST_PAGE, Listings
+from acs_backend.ledger import entries
+from acs_backend.ledger.ledger import Ledger
+from acs_backend.ledger.listings import LARGEST_PAGE, Listings
 from acs_backend.media import Media
 from acs_backend.message_codec import DecodedMessage, EncodedMessage
 from acs_backend.participants import Participants

@@ -9,7 +9,7 @@ Who is a member, ACS says; the store adds what ACS has no place for. Two things 
   their history shared from the beginning of time.
 
 A row stands as long as its member may write, from before the one until after the other: whether somebody may write
-past this library is read from the rows (`acs_backend.ledger`), whatever dies in between.
+past this library is read from the rows (`acs_backend.ledger.ledger`), whatever dies in between.
 
 Joining oneself, and adding by the creator before joining, is the steward's work, since ACS lets only members add.
 """

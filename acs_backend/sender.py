@@ -19,9 +19,9 @@ from azure.core.exceptions import AzureError, DeserializationError
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.errors import Subject, translated
-from acs_backend.ledger import Ledger
+from acs_backend.ledger.ledger import Ledger
+from acs_backend.ledger.recorder import Recorder, Sending
 from acs_backend.message_codec import EncodedMessage
-from acs_backend.recorder import Recorder, Sending
 from acs_backend.retries import OutcomeUnknown, Retries
 from acs_backend.store.messages import LedgerRow
 from twilio_compat.errors import InvalidResponseError, ServiceTimeoutError, TwilsockUpstreamError

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from acs_backend.entries import Entry
 from acs_backend.event_sources.thread_cursor import ThreadCursor
+from acs_backend.ledger.entries import Entry
 from twilio_compat.records import MessageRecord
 
 KEPT = 1000

@@ -32,15 +32,15 @@ from typing import Self, TypeVar
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
-from acs_backend.entries import Entry
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.own_sends import Explanation, OwnSends
 from acs_backend.event_sources.teller import Teller
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.identities import Identities
-from acs_backend.ledger import Ledger
-from acs_backend.listings import Listings
+from acs_backend.ledger.entries import Entry
+from acs_backend.ledger.ledger import Ledger
+from acs_backend.ledger.listings import Listings
 from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,

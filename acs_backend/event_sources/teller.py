@@ -7,9 +7,9 @@ from typing import Literal
 
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations, record
-from acs_backend.entries import Entry, Kind
 from acs_backend.event_sources.thread_cursor import ThreadCursor
-from acs_backend.ledger import Ledger
+from acs_backend.ledger.entries import Entry, Kind
+from acs_backend.ledger.ledger import Ledger
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.sids import conversation_sid

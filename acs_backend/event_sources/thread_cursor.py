@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from acs_backend.entries import Entry
+from acs_backend.ledger.entries import Entry
 from acs_backend.times import to_milliseconds
 
 WARM = 2.0

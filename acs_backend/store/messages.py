@@ -1,4 +1,4 @@
-"""Queries on the ledger and on what belongs to a message. `acs_backend.ledger` says what the ledger means."""
+"""Queries on the ledger and on what belongs to a message. `acs_backend.ledger.ledger` says what the ledger means."""
 
 from __future__ import annotations
 

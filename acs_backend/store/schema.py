@@ -97,7 +97,7 @@ writers = Table(
     Column("writer", String(32), primary_key=True),
     Column("until", BigInteger, nullable=False),
 )
-"""The processes that may be sending, each until a time it keeps moving on; see `acs_backend.writer_lease`."""
+"""The processes that may be sending, each until a time it keeps moving on; see `acs_backend.ledger.writer_lease`."""
 
 overflows = Table(
     "overflows",

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acs_backend.entries import Entry, Kind
 from acs_backend.event_sources.own_sends import KEPT, OwnSends
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance
+from acs_backend.ledger.entries import Entry, Kind
 from tests.acs_backend.thread_model import Line, ThreadModel
 from twilio_compat.records import MessageRecord
 

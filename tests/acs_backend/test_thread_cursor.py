@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from acs_backend import entries
-from acs_backend.entries import Entry, Kind
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
+from acs_backend.ledger import entries
+from acs_backend.ledger.entries import Entry, Kind
 from tests.acs_backend.thread_model import EPOCH, Line, ThreadModel, _message
 
 

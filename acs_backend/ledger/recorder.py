@@ -1,11 +1,11 @@
 """Giving each sent message its index, as cheaply as the truth allows.
 
 A send goes through `Recorder.sending`: it takes a ticket, posts, and is then written into the ledger. Where nothing
-earlier can be missing (`acs_backend.ledger` lists the conditions) that needs no request: the finished send waits
+earlier can be missing (`acs_backend.ledger.ledger` lists the conditions) that needs no request: the finished send waits
 for those that were in flight when it finished, and the whole batch, of all threads, is written in one transaction.
 Whoever finds the door to the database open takes everything that waits along with it.
 
-Under steady traffic even that is put off: `acs_backend.foresight` tells the index at once, and what it told is
+Under steady traffic even that is put off: `acs_backend.ledger.foresight` tells the index at once, and what it told is
 written a little later, many in one transaction. That transaction is also the next look at the store.
 
 Everywhere else the sender lists the thread. Sends that finished before a listing began share it.
@@ -28,12 +28,12 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
-from acs_backend.foresight import Foresight, Foretold
-from acs_backend.ledger import Appended, Arrival, Ledger, append_newest, append_sent
-from acs_backend.send_order import SendOrder
+from acs_backend.ledger.foresight import Foresight, Foretold
+from acs_backend.ledger.ledger import Appended, Arrival, Ledger, append_newest, append_sent
+from acs_backend.ledger.send_order import SendOrder
+from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
-from acs_backend.writer_lease import WriterLease
 from twilio_compat.errors import InvalidResponseError, TwilioCompatError
 
 PATIENCE = 1.0

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from acs_backend.send_order import SendOrder
+from acs_backend.ledger.send_order import SendOrder
 
 
 def test_a_lone_send_is_settled_as_soon_as_it_finishes() -> None:

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from azure.core.async_paging import AsyncItemPaged
 
-from acs_backend import entries
 from acs_backend.clients import AcsClients, AcsUser
-from acs_backend.entries import Entry
+from acs_backend.ledger import entries
+from acs_backend.ledger.entries import Entry
 from acs_backend.retries import Retries
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ has ended since, and whenever this process let its own lease end. What was concl
 next: what another process sent last may have been left unrecorded.
 
 A process that takes a lease while another runs waits before its first send, until the other must have noticed
-(`acs_backend.foresight` says why).
+(`acs_backend.ledger.foresight` says why).
 
 Clocks of different machines may differ by up to one `deadline` without harm.
 """
@@ -23,7 +23,7 @@ from collections.abc import Callable, Coroutine
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acs_backend.foresight import NOTICE
+from acs_backend.ledger.foresight import NOTICE
 from acs_backend.store import writers
 from acs_backend.store.database import Database
 

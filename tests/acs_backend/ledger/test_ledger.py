@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from acs_backend.clients import AcsUser
-from acs_backend.ledger import Arrival, Ledger, allocate, append_sent
-from acs_backend.listings import Listings
+from acs_backend.ledger.ledger import Arrival, Ledger, allocate, append_sent
+from acs_backend.ledger.listings import Listings
 from acs_backend.retries import Retries
 from acs_backend.store import conversations, messages
 from acs_backend.store.database import Database

@@ -21,13 +21,13 @@ sending, if no earlier message can be missing:
 
 * nobody can write past this library: the conversation is not marked native, and no member's ACS user was told to
   anybody;
-* no other process sends (`acs_backend.writer_lease`);
-* this process's own sends are recorded in the order of their ids (`acs_backend.send_order`);
+* no other process sends (`acs_backend.ledger.writer_lease`);
+* this process's own sends are recorded in the order of their ids (`acs_backend.ledger.send_order`);
 * nothing was left behind by a process that died between sending and recording, nor by a send whose outcome stayed
   unknown: the thread was listed since (it is *settled*).
 
-Otherwise a send is followed by a listing. Both are `acs_backend.recorder`'s business; this module decides what is
-appended, and writes it.
+Otherwise a send is followed by a listing. Both are `acs_backend.ledger.recorder`'s business; this module decides
+what is appended, and writes it.
 
 **Second copies.** A send that was repeated after an unclear answer may turn out to have had its effect twice. Both
 copies carry one mutation id. The first to enter the ledger is the message; the other is kept without an index, and
@@ -42,8 +42,8 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
-from acs_backend.entries import Entry
-from acs_backend.listings import Listings
+from acs_backend.ledger.entries import Entry
+from acs_backend.ledger.listings import Listings
 from acs_backend.store import messages as store
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow, Standing

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from acs_backend.ledger import Arrival, End
+from acs_backend.ledger.ledger import Arrival, End
 from acs_backend.store import messages as store
 from acs_backend.store.messages import LedgerRow
 

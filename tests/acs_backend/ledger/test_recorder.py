@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acs_backend.clients import AcsUser
-from acs_backend.foresight import NOTICE
-from acs_backend.ledger import Ledger
-from acs_backend.listings import Listings
-from acs_backend.recorder import Recorder, Sending
+from acs_backend.ledger.foresight import NOTICE
+from acs_backend.ledger.ledger import Ledger
+from acs_backend.ledger.listings import Listings
+from acs_backend.ledger.recorder import Recorder, Sending
+from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.retries import Retries
 from acs_backend.store import conversations, writers
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
-from acs_backend.writer_lease import WriterLease
 from tests.acs_backend.thread_model import ThreadModel
 
 THREAD = "19:thread@thread.v2"
