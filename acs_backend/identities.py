@@ -141,14 +141,17 @@ class Identities:
     async def issue(self, identity: str, *, with_token: bool = True) -> IssuedIdentity:
         """Tell the ACS user of *identity*, and issue a token for it. From then on that user counts as native."""
         acs_id = await self._acs_id(_unprefixed(checked_identity(identity)))
-        async with self._database.write() as connection:
-            await table.mark_native(connection, identity)
-        await self.notice()
+        await self._mark_native(identity)
         if not with_token:
             return IssuedIdentity(identity=identity, acs_user_id=acs_id)
         token = await self._issue_token(acs_id)
         expires_on = datetime.fromtimestamp(token.expires_on, UTC)
         return IssuedIdentity(identity=identity, acs_user_id=acs_id, token=token.token, expires_on=expires_on)
+
+    async def _mark_native(self, identity: str) -> None:
+        async with self._database.write() as connection:
+            await table.mark_native(connection, identity)
+        await self.notice()
 
     async def notice(self) -> None:
         """Wait until every process that sends has noticed that somebody may write past this library."""
@@ -201,6 +204,10 @@ class Identities:
         name = (await self.names([acs_id])).get(acs_id)
         if name is None:
             raise TokenError("Identity reserved: this is the token of the deployment's own user", code=50203)
+        if not await self.native([acs_id]):
+            await self._mark_native(
+                name
+            )  # somebody gave this user a token, who may give it to an ACS client too
         self._remember(token, user)
         return Actor(identity=name, token=token, expires_at=unverified.expires_at)
 

@@ -237,6 +237,17 @@ async def native_token(emulator: Emulator) -> tuple[str, str]:
     return user.properties["id"], token.token
 
 
+async def test_who_signs_in_with_a_token_from_elsewhere_counts_as_native(emulator: Emulator) -> None:
+    endpoint = emulator.http_endpoint.rstrip("/")
+    async with opened(settings_for(emulator)) as identities:
+        acs_id = await identities.acs_id("bob")
+        assert not await identities.native([acs_id])
+        async with CommunicationIdentityClient(endpoint, AzureKeyCredential(emulator.access_key)) as client:
+            token = await client.get_token(CommunicationUserIdentifier(acs_id), ["chat"])
+        assert "bob" == (await identities.sign_in(token.token)).identity
+        assert await identities.native([acs_id])
+
+
 async def test_a_native_user_signs_in_under_their_acs_id(emulator: Emulator) -> None:
     acs_id, token = await native_token(emulator)
     async with opened(settings_for(emulator)) as identities:
