@@ -205,9 +205,7 @@ class Identities:
         if name is None:
             raise TokenError("Identity reserved: this is the token of the deployment's own user", code=50203)
         if not await self.native([acs_id]):
-            await self._mark_native(
-                name
-            )  # somebody gave this user a token, who may give it to an ACS client too
+            await self._mark_native(name)  # whoever made this token may make one for an ACS client
         self._remember(token, user)
         return Actor(identity=name, token=token, expires_at=unverified.expires_at)
 
