@@ -20,8 +20,6 @@ from acs_backend.store.messages import LedgerRow
 
 NOTICE = 0.25
 """Seconds for which a look at the store holds, and for which whoever commits what ends that waits before acting on it."""
-
-
 REMEMBERED_THREADS = 10_000
 
 

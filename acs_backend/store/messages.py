@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, insert, select, text, update
+from sqlalchemy import Column, Row, bindparam, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -84,26 +84,16 @@ async def rows(
     connection: AsyncConnection, thread_id: str, message_ids: Iterable[int]
 ) -> dict[int, LedgerRow]:
     """Return the ledger's rows of these messages by id; one that is not in the ledger is absent."""
-    found: dict[int, LedgerRow] = {}
-    for chunk in chunks(message_ids):
-        condition = (messages.c.thread_id == thread_id) & messages.c.message_id.in_(chunk)
-        found |= {
-            row.message_id: _read(row) for row in await connection.execute(select(messages).where(condition))
-        }
-    return found
+    found = await _where(connection, thread_id, messages.c.message_id, message_ids)
+    return {row.message_id: row for row in found}
 
 
 async def by_mutations(
     connection: AsyncConnection, thread_id: str, mutation_ids: Iterable[str]
 ) -> dict[str, LedgerRow]:
     """Return the ledger's rows of these sends, by mutation id."""
-    found: dict[str, LedgerRow] = {}
-    for chunk in chunks(mutation_ids):
-        condition = (messages.c.thread_id == thread_id) & messages.c.mutation_id.in_(chunk)
-        found |= {
-            row.mutation_id: _read(row) for row in await connection.execute(select(messages).where(condition))
-        }
-    return found
+    found = await _where(connection, thread_id, messages.c.mutation_id, mutation_ids)
+    return {row.mutation_id: row for row in found if row.mutation_id is not None}
 
 
 async def by_sid(connection: AsyncConnection, thread_id: str, sid: str) -> LedgerRow | None:
@@ -244,6 +234,16 @@ def row(
 ) -> LedgerRow:
     """Return a new row, with the message's sid."""
     return LedgerRow(message_id, index, message_sid(thread_id, message_id), mutation_id, deleted)
+
+
+async def _where(
+    connection: AsyncConnection, thread_id: str, column: Column[Any], values: Iterable[object]
+) -> list[LedgerRow]:
+    found: list[LedgerRow] = []
+    for chunk in chunks(values):
+        condition = (messages.c.thread_id == thread_id) & column.in_(chunk)
+        found += [_read(row) for row in await connection.execute(select(messages).where(condition))]
+    return found
 
 
 def _read(row: Row[Any]) -> LedgerRow:
