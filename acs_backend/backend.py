@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from acs_backend.clients import AcsClients
 from acs_backend.connection_string import check_endpoint, parse_connection_string
+from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.polling import Polling
@@ -29,16 +30,20 @@ from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.media import Media
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
+from acs_backend.push_registrations import PushRegistrations
 from acs_backend.retries import Retries
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
+from acs_backend.user_conversations import UserConversations
 from acs_backend.users import Users
 from twilio_compat.events import Event
-from twilio_compat.records import Actor, IssuedIdentity
+from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
 
 T = TypeVar("T")
 
+LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=1500)
+"""Twilio's, which Azure Blob Storage can carry."""
 MEMORY = "sqlite://"
 """The store of direct mode: what it holds is of no use to the next process."""
 
@@ -145,6 +150,20 @@ class AcsBackend:
         """Users."""
         self.media: Media = core.media
         """Media."""
+        self.user_conversations: UserConversations = UserConversations(
+            core.database, core.identities, parts.conversations, core.hub, clock=core.now
+        )
+        """What conversations are to the acting user."""
+        self.content_templates: ContentTemplates = ContentTemplates(core.database, core.identities)
+        """Content templates."""
+        self.push_registrations: PushRegistrations = PushRegistrations(
+            core.database, core.identities, clock=core.now
+        )
+        """Push registrations."""
+        self.limits: ConversationLimits = LIMITS
+        """What a message may carry."""
+        self.reachability_enabled: bool = settings.reachability
+        """Whether the deployment keeps track of who is there."""
         self.identities: Identities = core.identities
         """Who is who at ACS."""
 

@@ -86,9 +86,9 @@ class Media:
         await self._insert([self._row(record, name, actor.identity)])
         return record
 
-    async def temporary_url(self, actor: Actor, media_sid: str) -> str:
-        """Return a URL that is good for a short while. `NotFoundError` 50507."""
-        return (await self._urls([media_sid], self._settings.temporary_url_lifetime))[media_sid]
+    async def temporary_urls(self, actor: Actor, media_sids: Sequence[str]) -> Mapping[str, str]:
+        """Return, by sid, URLs that are good for a short while. `NotFoundError` 50507."""
+        return await self._urls(media_sids, self._settings.temporary_url_lifetime)
 
     async def attachment_urls(self, media: Sequence[MediaRecord]) -> Mapping[str, str]:
         """Return, by sid, URLs for the metadata of a message, which are good for longer. `NotFoundError` 50507."""

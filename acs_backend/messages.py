@@ -35,7 +35,15 @@ from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.times import to_time
 from twilio_compat.errors import ForbiddenError, NotFoundError
-from twilio_compat.records import Actor, Direction, MessageChanges, MessageDraft, MessagePage, MessageRecord
+from twilio_compat.records import (
+    UNCHANGED,
+    Actor,
+    Direction,
+    MessageChanges,
+    MessageDraft,
+    MessagePage,
+    MessageRecord,
+)
 
 SLACK = 8
 """Entries asked for beyond the size of a page: system messages and deleted ones take room in a listing."""
@@ -263,8 +271,8 @@ class Messages:
         (decoded,) = await self._decode(thread_id, [old])
         draft = MessageDraft(
             mutation_id=decoded.mutation_id or "",
-            body=decoded.body if changes.body is None else changes.body,
-            attributes=decoded.attributes if changes.attributes is None else changes.attributes,
+            body=decoded.body if changes.body is UNCHANGED else changes.body,
+            attributes=decoded.attributes if changes.attributes is UNCHANGED else changes.attributes,
             subject=decoded.subject,
             media=decoded.media,
         )

@@ -1,13 +1,13 @@
 """The port: what a face may ask of whatever carries the conversations.
 
-A backend is five parts and an event source. Each part takes the acting user first and speaks in the records of
+A backend is a handful of parts and an event source. Each part takes the acting user first and speaks in the records of
 `twilio_compat.records`; each raises only errors of `twilio_compat.errors`. Faces import this module, adapters
 implement it, and neither imports the other: `open_backend` finds an adapter by its entry point.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
@@ -16,18 +16,28 @@ from twilio_compat.errors import ConfigurationError
 from twilio_compat.events import Event
 from twilio_compat.records import (
     Actor,
+    ContentTemplateRecord,
+    ConversationChanges,
     ConversationDraft,
+    ConversationLimits,
     ConversationRecord,
+    DeliveryReceiptRecord,
     Direction,
     IssuedIdentity,
+    JSONValue,
     MediaRecord,
     MediaUpload,
     MessageChanges,
     MessageDraft,
     MessagePage,
     MessageRecord,
+    ParticipantChanges,
     ParticipantDraft,
     ParticipantRecord,
+    PushChannel,
+    UserChanges,
+    UserConversationChanges,
+    UserConversationRecord,
     UserRecord,
 )
 from twilio_compat.settings import Settings
@@ -51,8 +61,23 @@ class Conversations(Protocol):
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
         """Return those the actor is a member of, in ascending order of sid."""
 
+    async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
+        """Change it; errors as `create` and `get`. Every member hears of each change, in order."""
+
     async def delete(self, actor: Actor, sid: str) -> None:
         """Delete it for everyone; errors as `get`."""
+
+
+class UserConversations(Protocol):
+    """What a conversation is to the acting user alone, who is a member: read horizon and notification level."""
+
+    async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
+        """Tell it, the count of unread messages included. `NotFoundError` 50350, `ForbiddenError` 50430."""
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, changes: UserConversationChanges
+    ) -> UserConversationRecord:
+        """Change it and tell the outcome; errors as `get`. The others hear of a read horizon, not of the level."""
 
 
 class Participants(Protocol):
@@ -64,8 +89,19 @@ class Participants(Protocol):
     async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
         """Return the members in the order in which they were added."""
 
+    async def count(self, actor: Actor, conversation_sid: str) -> int:
+        """Return how many members there are."""
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, sid_or_identity: str, changes: ParticipantChanges
+    ) -> ParticipantRecord:
+        """Change a member. `NotFoundError` 50432: is none. `ForbiddenError` 50107 where the actor may not."""
+
     async def delete(self, actor: Actor, conversation_sid: str, sid_or_identity: str) -> None:
         """Remove a member, who may be the actor. `NotFoundError` 50432: is none."""
+
+    async def typing(self, actor: Actor, conversation_sid: str) -> float:
+        """Tell the other members that the actor types; return for how many seconds that holds."""
 
 
 class Messages(Protocol):
@@ -78,6 +114,22 @@ class Messages(Protocol):
         self, actor: Actor, conversation_sid: str, *, size: int, anchor: int | None, direction: Direction
     ) -> MessagePage:
         """Return up to *size* messages, from *anchor* (inclusive; None is the end, or the start going forward)."""
+
+    async def get(self, actor: Actor, conversation_sid: str, message_sid: str) -> MessageRecord:
+        """Fetch one. `NotFoundError` 50500."""
+
+    async def count(self, actor: Actor, conversation_sid: str) -> int:
+        """Return how many messages there are; deleted ones do not count."""
+
+    async def receipts(
+        self, actor: Actor, conversation_sid: str, message_sid: str
+    ) -> Sequence[DeliveryReceiptRecord]:
+        """Return what became of a message at each of its recipients; errors as `get`."""
+
+    async def content(
+        self, actor: Actor, conversation_sid: str, message_sid: str
+    ) -> Mapping[str, JSONValue] | None:
+        """Return the types of the content template a message was made of, filled in; None: it was not made of one."""
 
     async def update(
         self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
@@ -94,6 +146,9 @@ class Users(Protocol):
     async def get(self, actor: Actor, identity: str) -> UserRecord:
         """Fetch a user by identity; the actor's own always exists. `NotFoundError` 50200."""
 
+    async def update(self, actor: Actor, identity: str, changes: UserChanges) -> UserRecord:
+        """Change a user. `NotFoundError` 50200; `ForbiddenError` 50107 where the actor may not."""
+
 
 class Media(Protocol):
     """Uploaded files."""
@@ -101,8 +156,25 @@ class Media(Protocol):
     async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
         """Store a file, so that a message can name it."""
 
-    async def temporary_url(self, actor: Actor, media_sid: str) -> str:
-        """Return a URL that serves the file for a while to anyone who has it. `NotFoundError` 50507."""
+    async def temporary_urls(self, actor: Actor, media_sids: Sequence[str]) -> Mapping[str, str]:
+        """Return, by sid, URLs that serve the files for a while to anyone who has them. `NotFoundError` 50507."""
+
+
+class ContentTemplates(Protocol):
+    """Prepared messages."""
+
+    async def list(self, actor: Actor) -> Sequence[ContentTemplateRecord]:
+        """Return all of them, in ascending order of sid."""
+
+
+class PushRegistrations(Protocol):
+    """Where the acting user's devices can be notified."""
+
+    async def create(self, actor: Actor, channel: PushChannel, registration_id: str) -> None:
+        """Note a device; once more does nothing."""
+
+    async def delete(self, actor: Actor, channel: PushChannel, registration_id: str | None = None) -> None:
+        """Forget a device, or all those of a channel; one that was not noted is no error."""
 
 
 @runtime_checkable
@@ -112,6 +184,10 @@ class Backend(Protocol):
     @property
     def conversations(self) -> Conversations:
         """Conversations."""
+
+    @property
+    def user_conversations(self) -> UserConversations:
+        """What conversations are to the acting user."""
 
     @property
     def participants(self) -> Participants:
@@ -128,6 +204,22 @@ class Backend(Protocol):
     @property
     def media(self) -> Media:
         """Media."""
+
+    @property
+    def content_templates(self) -> ContentTemplates:
+        """Content templates."""
+
+    @property
+    def push_registrations(self) -> PushRegistrations:
+        """Push registrations."""
+
+    @property
+    def limits(self) -> ConversationLimits:
+        """What a message may carry."""
+
+    @property
+    def reachability_enabled(self) -> bool:
+        """Whether the deployment keeps track of who is there."""
 
     async def sign_in(self, token: str) -> Actor:
         """Verify *token* and return whom it stands for. `TokenError` where it is refused."""

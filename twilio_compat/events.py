@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from twilio_compat.errors import TwilioCompatError
-from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord
+from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord, UserRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,28 @@ class ParticipantLeft:
     """Somebody else ceased to be a member; the record is the last one known."""
 
     participant: ParticipantRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantUpdated:
+    """A property of a member changed, the user's own read horizon included; ``participant`` is the new state."""
+
+    participant: ParticipantRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypingStarted:
+    """Somebody else types, or still does. It ends after ``timeout`` seconds unless this comes again."""
+
+    participant: ParticipantRecord
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserUpdated:
+    """A property of a user of the deployment changed; ``user`` is the new state."""
+
+    user: UserRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +132,9 @@ Event: TypeAlias = (
     | ConversationLeft
     | ParticipantJoined
     | ParticipantLeft
+    | ParticipantUpdated
+    | TypingStarted
+    | UserUpdated
     | MessageAdded
     | MessageUpdated
     | MessageRemoved

@@ -155,7 +155,8 @@ class Media:
 
     async def getContentTemporaryUrl(self) -> str:
         """Return a URL that serves the bytes for a while to anyone who has it. `NotFoundError` 50507."""
-        return await self._session.backend.media.temporary_url(self._session.actor, self.sid)
+        urls = await self._session.backend.media.temporary_urls(self._session.actor, [self.sid])
+        return urls[self.sid]
 
 
 @asynccontextmanager

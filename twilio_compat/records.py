@@ -9,11 +9,11 @@ All times are aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Literal, TypeAlias
+from enum import Enum, StrEnum
+from typing import Final, Literal, TypeAlias
 
 JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 """Anything ``json.dumps`` writes and ``json.loads`` reads back."""
@@ -21,6 +21,18 @@ JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, J
 NotificationLevel: TypeAlias = Literal["default", "muted"]
 MediaCategory: TypeAlias = Literal["media", "body", "history"]
 ConversationStateName: TypeAlias = Literal["initializing", "active", "inactive", "closed"]
+DeliveryStatus: TypeAlias = Literal["sent", "delivered", "failed", "read", "undelivered", "queued"]
+PushChannel: TypeAlias = Literal["fcm", "apn"]
+
+
+class Unchanged(Enum):
+    """The type of `UNCHANGED`, so that None can be a value to change something to."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+"""What a field of a change holds where it is to stay as it is."""
 
 
 class Direction(StrEnum):
@@ -88,6 +100,46 @@ class ConversationDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationChanges:
+    """What to change in a conversation. None takes a name away."""
+
+    friendly_name: str | Unchanged | None = UNCHANGED
+    unique_name: str | Unchanged | None = UNCHANGED
+    attributes: JSONValue | Unchanged = UNCHANGED
+    state: ConversationStateName | Unchanged = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationLimits:
+    """What a message may carry. Sizes are in MB of 1,000,000 bytes, as at Twilio."""
+
+    media_count: int
+    media_size: int
+    media_total_size: int
+    email_body_types: tuple[str, ...] = ("text/plain", "text/html")
+    email_history_types: tuple[str, ...] = ("text/plain", "text/html")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserConversationRecord:
+    """A user's own standing in a conversation. Both numbers are None until a read horizon was set."""
+
+    conversation_sid: str
+    unread_messages_count: int | None
+    last_read_message_index: int | None
+    notification_level: NotificationLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserConversationChanges:
+    """What to change in it. None takes the read horizon away; ``advance_only`` never lowers it."""
+
+    last_read_message_index: int | Unchanged | None = UNCHANGED
+    advance_only: bool = False
+    notification_level: NotificationLevel | Unchanged = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantRecord:
     """A member of a conversation."""
 
@@ -109,6 +161,14 @@ class ParticipantDraft:
 
     identity: str
     attributes: JSONValue = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantChanges:
+    """What to change in a member."""
+
+    attributes: JSONValue | Unchanged = UNCHANGED
+    role_sid: str | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +197,34 @@ class MediaUpload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRecord:
+    """Whom a message was for, and who has read it, as sids of participants: its author is not among them."""
+
+    recipients: frozenset[str]
+    read_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReceiptRecord:
+    """What became of a message at one participant. ``sid`` is ``DY`` and 32 hex digits."""
+
+    sid: str
+    conversation_sid: str
+    message_sid: str
+    participant_sid: str
+    status: DeliveryStatus
+    date_created: datetime
+    date_updated: datetime
+    channel_message_sid: str = ""
+    error_code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRecord:
-    """A message. ``index`` counts from 0 in order of creation and never changes."""
+    """A message. ``index`` counts from 0 in order of creation and never changes.
+
+    ``delivery`` is None where the conversation has nobody but the author.
+    """
 
     sid: str
     conversation_sid: str
@@ -152,6 +238,8 @@ class MessageRecord:
     media: tuple[MediaRecord, ...] = ()
     participant_sid: str | None = None
     last_updated_by: str | None = None
+    delivery: DeliveryRecord | None = None
+    content_sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +247,7 @@ class MessageDraft:
     """A message to be sent; the media are uploaded before, with `Media.upload`.
 
     ``mutation_id`` names this attempt to send: a backend that sees it twice has one message, not two.
+    With a ``content_sid`` the body is that template's text, its placeholders filled from ``content_variables``.
     """
 
     mutation_id: str
@@ -166,14 +255,16 @@ class MessageDraft:
     attributes: JSONValue = field(default_factory=dict)
     subject: str | None = None
     media: tuple[MediaRecord, ...] = ()
+    content_sid: str | None = None
+    content_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageChanges:
-    """What to change in a message; a field left at None stays as it is."""
+    """What to change in a message."""
 
-    body: str | None = None
-    attributes: JSONValue | None = None
+    body: str | Unchanged = UNCHANGED
+    attributes: JSONValue | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +278,42 @@ class MessagePage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRecord:
-    """A user of the deployment, whether or not they are in any conversation."""
+    """A user of the deployment, whether or not they are in any conversation.
+
+    ``is_online`` and ``is_notifiable`` are None unless the deployment keeps track of who is there.
+    """
 
     sid: str
     identity: str
     friendly_name: str | None
     attributes: JSONValue
+    role_sid: str = ""
+    is_online: bool | None = None
+    is_notifiable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChanges:
+    """What to change in a user. None takes the name away."""
+
+    friendly_name: str | Unchanged | None = UNCHANGED
+    attributes: JSONValue | Unchanged = UNCHANGED
+    role_sid: str | Unchanged = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentTemplateRecord:
+    """A prepared message. ``types`` is what Twilio's Content API calls so: by type, such as ``twilio/text``.
+
+    ``variables`` gives a sample value for each placeholder of the texts, ``{{1}}`` for ``"1"``.
+    """
+
+    sid: str
+    friendly_name: str
+    variables: Mapping[str, str]
+    types: Mapping[str, JSONValue]
+    date_created: datetime
+    date_updated: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

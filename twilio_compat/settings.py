@@ -50,6 +50,8 @@ class Settings:
     """Longest wait for one answer of the service."""
     deadline: float = 60.0
     """Longest time one call may take with all its retries."""
+    reachability: bool = False
+    """Whether to keep track of who is connected, for ``user.isOnline``; off at Twilio, too, unless switched on."""
     poll_interval: float = 1.0
     """Pause between two looks for news, per signed-in user."""
     sweep_interval: float = 30.0
@@ -59,7 +61,7 @@ class Settings:
         """Check the numbers: a pause of none would keep asking the service without end."""
         for each in fields(self):
             value = getattr(self, each.name)
-            if isinstance(each.default, int | float) and not (isinstance(value, int | float) and value > 0):
+            if type(each.default) in (int, float) and not (isinstance(value, int | float) and value > 0):
                 raise ConfigurationError(
                     f"The setting {each.name} must be a number above zero, not {value!r}"
                 )

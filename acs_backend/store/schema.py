@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 """Number of this schema; a store with a higher one is refused."""
 
 metadata = MetaData()
@@ -40,6 +40,8 @@ identities = Table(
     Column("attributes", Text, nullable=False, default="{}"),
     Column("native", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    Column("role_sid", String(34)),
 )
 """Who is who. ``native``: the ACS user was told to somebody, so this user may write past the shim."""
 
@@ -51,6 +53,7 @@ conversations = Table(
     Column("unique_name", String(256), unique=True),
     Column("friendly_name", Text),
     Column("topic", Text, nullable=False),
+    Column("next_topic", Text),
     Column("attributes", Text, nullable=False, default="{}"),
     Column("created_by", String(256), nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -61,7 +64,7 @@ conversations = Table(
     Column("synced_sequence", BigInteger, nullable=False, default=0),
     Column("deleted_at", BigInteger),
 )
-"""``topic`` is what the thread was last seen to carry. ``native``: a writer past the shim was seen or is possible.
+"""``topic`` is what the thread was last seen to carry, ``next_topic`` what it is about to. ``native``: a writer past the shim was seen or is possible.
 ``synced_sequence``: the ledger below is complete up to this ACS sequence id."""
 
 participants = Table(
@@ -73,6 +76,10 @@ participants = Table(
     Column("attributes", Text, nullable=False, default="{}"),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("role_sid", String(34)),
+    Column("last_read_index", Integer),
+    Column("last_read_at", BigInteger),
+    Column("notification_level", String(16)),
 )
 """What a member has beyond ACS's record of them. Who is a member, ACS alone decides."""
 
@@ -123,3 +130,48 @@ media = Table(
     Column("message_id", BigInteger),
 )
 """Uploaded files; ``thread_id`` and ``message_id`` once a message names them."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("change_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("changed_at", BigInteger, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("thread_id", String(256)),
+    Column("acs_id", String(128)),
+    Column("content", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""The change feed: what the store's other tables have come to hold, in the order of the transactions that wrote it.
+``content`` is JSON; `acs_backend.store.changes` has the kinds."""
+
+push_registrations = Table(
+    "push_registrations",
+    metadata,
+    Column("identity", String(256), primary_key=True),
+    Column("channel", String(8), primary_key=True),
+    Column("registration_id", String(512), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""Devices that can be notified."""
+
+presences = Table(
+    "presences",
+    metadata,
+    Column("session", String(32), primary_key=True),
+    Column("acs_id", String(128), nullable=False, index=True),
+    Column("until", BigInteger, nullable=False),
+)
+"""Who is connected, each connection until a time it keeps moving on."""
+
+content_templates = Table(
+    "content_templates",
+    metadata,
+    Column("sid", String(34), primary_key=True),
+    Column("friendly_name", Text, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""Prepared messages, as Twilio's Content API words them."""

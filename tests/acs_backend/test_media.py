@@ -65,7 +65,9 @@ async def test_an_uploaded_file_comes_back_by_its_temporary_url(emulator: Emulat
         assert is_sid(record.sid, MEDIA)
         expected = MediaRecord(sid=record.sid, content_type="text/plain", size=5, filename="f.txt")
         assert expected == record
-        status, content, headers = await fetched(await media.temporary_url(ALICE, record.sid))
+        status, content, headers = await fetched(
+            (await media.temporary_urls(ALICE, [record.sid]))[record.sid]
+        )
     assert (200, b"hello", "text/plain") == (status, content, headers["Content-Type"])
 
 
@@ -75,7 +77,7 @@ async def test_an_uploaded_file_comes_back_by_its_temporary_url(emulator: Emulat
 async def test_any_file_name_is_kept_and_harmless(emulator: Emulator, name: str) -> None:
     async with opened(emulator.storage_connection_string) as media:
         record = await media.upload(ALICE, text_file(filename=name))
-        status, _, headers = await fetched(await media.temporary_url(ALICE, record.sid))
+        status, _, headers = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
     assert (200, name) == (status, record.filename)
     assert name == unquote(headers["Content-Disposition"].partition("UTF-8''")[2])
 
@@ -97,7 +99,7 @@ async def test_a_stream_is_uploaded_in_blocks(emulator: Emulator) -> None:
 
     async with opened(emulator.storage_connection_string) as media:
         record = await media.upload(ALICE, MediaUpload(content=chunks(), content_type="x/y"))
-        _, content, _ = await fetched(await media.temporary_url(ALICE, record.sid))
+        _, content, _ = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
     assert 9 * 2**20 == record.size
     assert b"".join(bytes([number]) * 2**20 for number in range(9)) == content
 
@@ -105,7 +107,9 @@ async def test_a_stream_is_uploaded_in_blocks(emulator: Emulator) -> None:
 async def test_an_empty_file_is_a_file(emulator: Emulator) -> None:
     async with opened(emulator.storage_connection_string) as media:
         record = await media.upload(ALICE, text_file(b""))
-        assert (200, b"") == (await fetched(await media.temporary_url(ALICE, record.sid)))[:2]
+        assert (200, b"") == (await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid]))[
+            :2
+        ]
 
 
 async def test_many_uploads_at_once_share_one_container(emulator: Emulator) -> None:
@@ -120,7 +124,7 @@ async def test_a_url_ends_after_its_lifetime(emulator: Emulator) -> None:
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     async with opened(emulator.storage_connection_string, clock=lambda: an_hour_ago) as media:
         record = await media.upload(ALICE, text_file())
-        status, _, _ = await fetched(await media.temporary_url(ALICE, record.sid))
+        status, _, _ = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
         lasting, _, _ = await fetched((await media.attachment_urls([record]))[record.sid])
     assert (403, 200) == (status, lasting)
 
@@ -165,7 +169,7 @@ async def test_a_file_name_that_is_no_text_is_refused(emulator: Emulator) -> Non
 async def test_an_unknown_file_is_not_found(emulator: Emulator) -> None:
     async with opened(emulator.storage_connection_string) as media:
         with pytest.raises(NotFoundError) as caught:
-            await media.temporary_url(ALICE, "ME" + "0" * 32)
+            await media.temporary_urls(ALICE, ["ME" + "0" * 32])
     assert 50507 == caught.value.code
 
 
@@ -175,7 +179,7 @@ async def test_a_file_that_lies_elsewhere_has_its_own_url() -> None:
     async with opened(None) as media:
         for _ in range(2):
             await media.adopt([record], {record.sid: url}, "8:acs:r_u")
-        assert url == await media.temporary_url(ALICE, record.sid)
+        assert url == (await media.temporary_urls(ALICE, [record.sid]))[record.sid]
 
 
 async def test_without_storage_the_missing_setting_is_named() -> None:

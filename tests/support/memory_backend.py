@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,11 @@ from itertools import count
 from twilio_compat import events
 from twilio_compat.errors import ConflictError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.records import (
+    UNCHANGED,
     Actor,
+    ContentTemplateRecord,
     ConversationDraft,
+    ConversationLimits,
     ConversationRecord,
     ConversationState,
     Direction,
@@ -32,6 +35,7 @@ from twilio_compat.records import (
     MessageRecord,
     ParticipantDraft,
     ParticipantRecord,
+    PushChannel,
     UserRecord,
 )
 
@@ -70,6 +74,8 @@ class MemoryService:
         self.rooms: dict[str, Room] = {}
         self.files: dict[str, tuple[MediaRecord, bytes]] = {}
         self.actors: dict[str, Actor] = {}
+        self.templates: list[ContentTemplateRecord] = []
+        self.devices: set[tuple[str, PushChannel, str]] = set()
         self.calls: list[str] = []
         self.closed = 0
         self._refusals: dict[str, TwilioCompatError] = {}
@@ -322,8 +328,8 @@ class MemoryMessages(_Part):
         before = room.messages[place]
         after = replace(
             before,
-            body=before.body if changes.body is None else changes.body,
-            attributes=before.attributes if changes.attributes is None else changes.attributes,
+            body=before.body if changes.body is UNCHANGED else changes.body,
+            attributes=before.attributes if changes.attributes is UNCHANGED else changes.attributes,
             last_updated_by=actor.identity,
             date_updated=service.now(),
         )
@@ -379,11 +385,39 @@ class MemoryMedia(_Part):
         self._service.files[record.sid] = (record, content)
         return record
 
-    async def temporary_url(self, actor: Actor, media_sid: str) -> str:
-        self._service.enter("media.temporary_url")
-        if media_sid not in self._service.files:
+    async def temporary_urls(self, actor: Actor, media_sids: Sequence[str]) -> Mapping[str, str]:
+        self._service.enter("media.temporary_urls")
+        if not self._service.files.keys() >= set(media_sids):
             raise NotFoundError("Media not found", code=50507)
-        return f"memory://{media_sid}"
+        return {sid: f"memory://{sid}" for sid in media_sids}
+
+
+class MemoryUserConversations(_Part):
+    """`twilio_compat.backend.UserConversations`."""
+
+
+class MemoryContentTemplates(_Part):
+    """`twilio_compat.backend.ContentTemplates`."""
+
+    async def list(self, actor: Actor) -> Sequence[ContentTemplateRecord]:
+        self._service.enter("content_templates.list")
+        return sorted(self._service.templates, key=lambda each: each.sid)
+
+
+class MemoryPushRegistrations(_Part):
+    """`twilio_compat.backend.PushRegistrations`."""
+
+    async def create(self, actor: Actor, channel: PushChannel, registration_id: str) -> None:
+        self._service.enter("push_registrations.create")
+        self._service.devices.add((actor.identity, channel, registration_id))
+
+    async def delete(self, actor: Actor, channel: PushChannel, registration_id: str | None = None) -> None:
+        self._service.enter("push_registrations.delete")
+        self._service.devices -= {
+            each
+            for each in self._service.devices
+            if each[:2] == (actor.identity, channel) and registration_id in (None, each[2])
+        }
 
 
 class MemoryBackend:
@@ -396,6 +430,11 @@ class MemoryBackend:
         self.messages = MemoryMessages(service)
         self.users = MemoryUsers(service)
         self.media = MemoryMedia(service)
+        self.user_conversations = MemoryUserConversations(service)
+        self.content_templates = MemoryContentTemplates(service)
+        self.push_registrations = MemoryPushRegistrations(service)
+        self.limits = ConversationLimits(media_count=10, media_size=150, media_total_size=1500)
+        self.reachability_enabled = False
 
     async def sign_in(self, token: str) -> Actor:
         self.service.enter("sign_in")
