@@ -19,7 +19,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRow:
-    """A Twilio identity and the ACS user that stands for it. ``created_at`` is in epoch milliseconds."""
+    """A Twilio identity and the ACS user that stands for it. Times are in epoch milliseconds."""
 
     identity: str
     acs_id: str
@@ -28,6 +28,8 @@ class IdentityRow:
     attributes: JSONValue
     native: bool
     created_at: int
+    updated_at: int | None = None
+    role_sid: str | None = None
 
 
 async def find(connection: AsyncConnection, identity: str) -> IdentityRow | None:
