@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from azure.communication.chat import ChatThreadProperties
 from azure.core.exceptions import HttpResponseError
 
+from acs_backend import records
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
@@ -28,15 +29,16 @@ from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
 from acs_backend.ledger.listings import items
 from acs_backend.ledger.recorder import Recorder
+from acs_backend.records import Known
 from acs_backend.retries import Retries
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
 from acs_backend.store import conversations as table
 from acs_backend.store import messages as ledger
+from acs_backend.store import participants
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
-from acs_backend.store.messages import LedgerRow
 from acs_backend.text import check_text
-from acs_backend.times import to_milliseconds, to_time
+from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
     ConflictError,
     ForbiddenError,
@@ -48,9 +50,7 @@ from twilio_compat.records import (
     Actor,
     ConversationDraft,
     ConversationRecord,
-    ConversationState,
     JSONValue,
-    LastMessage,
 )
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ class Conversations:
             raise _name_taken()
         self._recorder.settle(row.thread_id, epoch)
         self._remember(row)
-        return record(row, joined=False)
+        return records.conversation(Known(row), joined=False)
 
     async def get(self, actor: Actor, sid: str) -> ConversationRecord:
         """Fetch one. `NotFoundError` 50350, `ForbiddenError` 50430."""
@@ -199,9 +199,15 @@ class Conversations:
         rows = await self._rows(user, list(glances))
         for thread_id, row in rows.items():
             rows[thread_id] = await self._with_topic(row, glances[thread_id].topic)
-        newest = await self._newest(list(rows))
-        found = [record(row, joined=True, newest=newest.get(thread_id)) for thread_id, row in rows.items()]
+        known = await self._known(user, rows)
+        found = [records.conversation(each, joined=True) for each in known.values()]
         return sorted(found, key=lambda each: each.sid)
+
+    async def known(self, user: AcsUser, thread_ids: Collection[str]) -> Mapping[str, Known]:
+        """Return what the store has on threads, and on the user's own standing there, by thread id."""
+        async with self._database.read() as connection:
+            rows = await table.by_threads(connection, thread_ids)
+        return await self._known(user, rows)
 
     async def row(self, thread_id: str) -> Conversation | None:
         """Return the row of a thread, deleted or not."""
@@ -264,13 +270,16 @@ class Conversations:
 
         acted_as, topic = await self.as_member_or_creator(actor, row, look)
         joined = acted_as == (await self._identities.acting(actor)).id
-        newest = await self._newest([row.thread_id])
-        return record(await self._with_topic(row, topic), joined=joined, newest=newest.get(row.thread_id))
+        row = await self._with_topic(row, topic)
+        known = await self._known(await self._identities.acting(actor), {row.thread_id: row})
+        return records.conversation(known[row.thread_id], joined=joined)
 
-    async def _newest(self, thread_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+    async def _known(self, user: AcsUser, rows: Mapping[str, Conversation]) -> Mapping[str, Known]:
         await self._recorder.flush()
         async with self._database.read() as connection:
-            return await ledger.newest(connection, thread_ids)
+            own = await participants.of_user(connection, user.id, rows)
+            newest = await ledger.newest(connection, rows)
+        return {each: Known(row, own.get(each), newest.get(each)) for each, row in rows.items()}
 
     async def _with_topic(self, row: Conversation, topic: str) -> Conversation:
         """Return the row as it is once a topic was seen that another ACS client may have set."""
@@ -320,25 +329,6 @@ class Conversations:
 
     def _now(self) -> int:
         return to_milliseconds(self._clock())
-
-
-def record(row: Conversation, *, joined: bool, newest: LedgerRow | None = None) -> ConversationRecord:
-    """Return a row as the port tells it; *newest* is its last message."""
-    last = None
-    if newest is not None and newest.index is not None:
-        last = LastMessage(index=newest.index, date_created=to_time(newest.message_id))
-    return ConversationRecord(
-        sid=row.sid,
-        friendly_name=row.friendly_name,
-        unique_name=row.unique_name,
-        attributes=row.attributes,
-        created_by=row.created_by,
-        date_created=to_time(row.created_at),
-        date_updated=to_time(row.updated_at),
-        state=ConversationState(current=row.state, date_updated=to_time(row.state_updated_at)),
-        last_message=last,
-        joined=joined,
-    )
 
 
 def check_attributes(attributes: JSONValue, limit: int) -> None:

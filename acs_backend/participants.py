@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
 
+from acs_backend import records
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations, check_attributes
 from acs_backend.errors import Subject, translated
@@ -34,7 +35,7 @@ from acs_backend.store import participants as table
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
-from acs_backend.times import to_milliseconds, to_time
+from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
     ConflictError,
     LimitError,
@@ -132,18 +133,24 @@ class Participants:
     ) -> Sequence[ParticipantRecord]:
         """Return members as the port tells them, in the order given, without the steward."""
         if rows is None:
-            rows = await self._rows(conversation)
+            rows = await self.rows(conversation.thread_id)
         names = await self._identities.names(acs_ids)
         return [
-            _record(conversation, names[each], rows.get(each) or _without_row(conversation, each))
+            records.participant(
+                conversation, names[each], rows.get(each) or records.without_row(conversation, each)
+            )
             for each in acs_ids
             if each in names
         ]
 
+    async def rows(self, thread_id: str) -> Mapping[str, Participant]:
+        """Return what the store has on members of a thread, by ACS id; who is one, it does not know."""
+        async with self._database.read() as connection:
+            return await table.of_thread(connection, thread_id)
+
     async def sids(self, thread_id: str) -> Mapping[str, str]:
         """Return the sids of the members that the store knows, by ACS id."""
-        async with self._database.read() as connection:
-            return {acs_id: row.sid for acs_id, row in (await table.of_thread(connection, thread_id)).items()}
+        return {acs_id: row.sid for acs_id, row in (await self.rows(thread_id)).items()}
 
     # Steps
 
@@ -156,12 +163,12 @@ class Participants:
         """Return the members as seen by who may add: anybody may join, through the steward."""
         if acs_id != (await self._identities.acting(actor)).id:
             return await self._roster(actor, conversation)
-        rows = await self._rows(conversation)
+        rows = await self.rows(conversation.thread_id)
         user, acs_ids = await self._conversations.as_steward(lambda each: self._members(each, conversation))
         return _Roster(user, acs_ids, rows)
 
     async def _roster(self, actor: Actor, conversation: Conversation) -> _Roster:
-        rows = await self._rows(conversation)
+        rows = await self.rows(conversation.thread_id)
         user, acs_ids = await self._conversations.as_member_or_creator(
             actor, conversation, lambda each: self._members(each, conversation)
         )
@@ -171,10 +178,6 @@ class Participants:
         thread = self._clients.thread(user, conversation.thread_id)
         listed = thread.list_participants(results_per_page=MEMBERS_PER_PAGE)
         return user, [each.identifier.raw_id async for each in listed]
-
-    async def _rows(self, conversation: Conversation) -> Mapping[str, Participant]:
-        async with self._database.read() as connection:
-            return await table.of_thread(connection, conversation.thread_id)
 
     async def _add(self, user: AcsUser, conversation: Conversation, acs_id: str) -> None:
         """Add a member at ACS, whose own clients show the display name: the identity, where there is one."""
@@ -225,29 +228,6 @@ class Participants:
             async with self._database.write() as connection:
                 await conversation_table.mark_native(connection, conversation.thread_id)
             await self._identities.notice()
-
-
-def _record(conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
-    return ParticipantRecord(
-        sid=row.sid,
-        conversation_sid=conversation.sid,
-        identity=identity,
-        attributes=row.attributes,
-        date_created=to_time(row.created_at),
-        date_updated=to_time(row.updated_at),
-    )
-
-
-def _without_row(conversation: Conversation, acs_id: str) -> Participant:
-    """Return what there is to say of a member whom another ACS client added."""
-    return Participant(
-        thread_id=conversation.thread_id,
-        acs_id=acs_id,
-        sid=participant_sid(conversation.thread_id, acs_id),
-        attributes={},
-        created_at=conversation.created_at,
-        updated_at=conversation.created_at,
-    )
 
 
 def _exists_already() -> ConflictError:

@@ -15,6 +15,7 @@ MESSAGE = "IM"
 PARTICIPANT = "MB"
 USER = "US"
 MEDIA = "ME"
+ROLE = "RL"
 
 _DIGITS = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -37,6 +38,11 @@ def participant_sid(thread_id: str, acs_id: str) -> str:
 def user_sid(acs_id: str) -> str:
     """Return the US sid of an ACS user."""
     return _derive(USER, acs_id)
+
+
+def role_sid(friendly_name: str) -> str:
+    """Return the RL sid of a role; the same in every deployment."""
+    return _derive(ROLE, friendly_name)
 
 
 def media_sid(blob_name: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from acs_backend import records
 from acs_backend.clients import AcsUser
-from acs_backend.conversations import Conversations, record
+from acs_backend.conversations import Conversations
 from acs_backend.event_sources.thread_cursor import ThreadCursor
 from acs_backend.ledger.entries import Entry, Kind
 from acs_backend.ledger.ledger import Ledger
@@ -72,7 +73,9 @@ class Teller:
 
     async def _of_self(self, user: AcsUser, conversation: Conversation, entry: Entry) -> Event:
         if entry.kind is Kind.ADDED:
-            return ConversationJoined(conversation=record(conversation, joined=True))
+            known = await self._conversations.known(user, [conversation.thread_id])
+            joined = records.conversation(known[conversation.thread_id], joined=True)
+            return ConversationJoined(conversation=joined)
         return await self.leave(user, conversation.thread_id, "left")
 
     async def _rows(

@@ -34,6 +34,7 @@ class Conversation:
     state_updated_at: int
     native: bool
     deleted_at: int | None
+    next_topic: str | None = None
 
 
 async def by_sid(connection: AsyncConnection, sid: str) -> Conversation | None:
@@ -132,4 +133,5 @@ def _read(row: Row[Any]) -> Conversation:
         state_updated_at=row.state_updated_at,
         native=row.native,
         deleted_at=row.deleted_at,
+        next_topic=row.next_topic,
     )

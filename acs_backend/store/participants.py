@@ -7,14 +7,16 @@ past this library, and a member who came in past it has none. Times are in epoch
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from acs_backend.store.chunks import chunks
 from acs_backend.store.schema import participants
-from twilio_compat.records import JSONValue
+from twilio_compat.records import JSONValue, NotificationLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +29,28 @@ class Participant:
     attributes: JSONValue
     created_at: int
     updated_at: int
+    role_sid: str | None = None
+    last_read_index: int | None = None
+    last_read_at: int | None = None
+    notification_level: NotificationLevel | None = None
 
 
 async def of_thread(connection: AsyncConnection, thread_id: str) -> dict[str, Participant]:
     """Return the rows of a thread by ACS id."""
     rows = await connection.execute(select(participants).where(participants.c.thread_id == thread_id))
-    return {
-        row.acs_id: Participant(
-            thread_id=row.thread_id,
-            acs_id=row.acs_id,
-            sid=row.sid,
-            attributes=json.loads(row.attributes),
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-        )
-        for row in rows
-    }
+    return {row["acs_id"]: _read(row) for row in rows.mappings()}
+
+
+async def of_user(
+    connection: AsyncConnection, acs_id: str, thread_ids: Collection[str]
+) -> dict[str, Participant]:
+    """Return a user's own rows in these threads, by thread id."""
+    found: dict[str, Participant] = {}
+    for chunk in chunks(thread_ids):
+        own = (participants.c.acs_id == acs_id) & participants.c.thread_id.in_(chunk)
+        rows = await connection.execute(select(participants).where(own))
+        found |= {row["thread_id"]: _read(row) for row in rows.mappings()}
+    return found
 
 
 async def claim(connection: AsyncConnection, row: Participant, *, over: Participant | None) -> bool:
@@ -50,11 +58,9 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
 
     Of several that saw the same state and want to add the same member, exactly one gets True.
     """
-    values = {
-        "attributes": json.dumps(row.attributes),
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
+    keys = {"thread_id": row.thread_id, "acs_id": row.acs_id, "sid": row.sid}
+    values = {name: getattr(row, name) for name in Participant.__slots__ if name not in keys}
+    values["attributes"] = json.dumps(row.attributes)
     if over is not None:
         stale = (
             (participants.c.thread_id == row.thread_id)
@@ -62,7 +68,6 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
             & (participants.c.created_at == over.created_at)
         )
         return (await connection.execute(update(participants).where(stale).values(values))).rowcount == 1
-    keys = {"thread_id": row.thread_id, "acs_id": row.acs_id, "sid": row.sid}
     try:
         async with connection.begin_nested():
             await connection.execute(insert(participants).values(keys | values))
@@ -76,3 +81,7 @@ async def remove(connection: AsyncConnection, thread_id: str, acs_id: str) -> No
     await connection.execute(
         delete(participants).where(participants.c.thread_id == thread_id, participants.c.acs_id == acs_id)
     )
+
+
+def _read(found: RowMapping) -> Participant:
+    return Participant(**{**found, "attributes": json.loads(found["attributes"])})

@@ -1,0 +1,79 @@
+"""What the change feed carries of each kind, as JSON: written by whoever changes a row, read by the change teller.
+
+============  =====================================================================================================
+CONVERSATION  what may change of a conversation's row; with an ``acs_id``, for that member alone, and with what the
+              conversation is to that member (``notification_level``)
+PARTICIPANT   the member's row, but for the notification level, which is nobody else's business
+TYPING        nothing; the time of the change says for how long it is news
+MEMBERSHIP    nothing; who reads it looks at ACS
+USER          the user as the port tells it
+============  =====================================================================================================
+
+Times are in epoch milliseconds. A field that a reader does not know is passed over, and one that is missing keeps the
+value of the reader's row, so that processes of two versions can share a store for the time of an upgrade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from acs_backend.records import Known
+from acs_backend.store.conversations import Conversation
+from acs_backend.store.participants import Participant
+from twilio_compat.records import JSONValue, UserRecord
+
+_CONVERSATION = frozenset(
+    {"unique_name", "friendly_name", "attributes", "updated_at", "state", "state_updated_at"}
+)
+_STANDING = frozenset({"notification_level"})
+_PARTICIPANT = frozenset(each.name for each in fields(Participant)) - _STANDING
+_USER = frozenset(each.name for each in fields(UserRecord))
+
+
+def of_conversation(row: Conversation) -> dict[str, JSONValue]:
+    """Return what the feed carries of a conversation."""
+    return _picked(row, _CONVERSATION)
+
+
+def of_standing(row: Conversation, own: Participant) -> dict[str, JSONValue]:
+    """Return what the feed carries for a member alone."""
+    return of_conversation(row) | {"notification_level": own.notification_level}
+
+
+def of_participant(row: Participant) -> dict[str, JSONValue]:
+    """Return what the feed carries of a member."""
+    return _picked(row, _PARTICIPANT)
+
+
+def of_user(user: UserRecord) -> dict[str, JSONValue]:
+    """Return what the feed carries of a user."""
+    return asdict(user)
+
+
+def conversation(content: JSONValue, known: Known) -> Known:
+    """Return *known* as it was when the change was made."""
+    row = replace(known.row, **_picked_of(content, _CONVERSATION))
+    level = _picked_of(content, _STANDING)
+    own = replace(known.own, **level) if known.own is not None else None
+    return replace(known, row=row, own=own)
+
+
+def participant(content: JSONValue) -> Participant:
+    """Return the member's row as the change left it."""
+    return Participant(**_picked_of(content, _PARTICIPANT))
+
+
+def user(content: JSONValue) -> UserRecord:
+    """Return the user as the change left it."""
+    return UserRecord(**_picked_of(content, _USER))
+
+
+def _picked(row: object, names: Collection[str]) -> dict[str, JSONValue]:
+    return {name: getattr(row, name) for name in sorted(names)}
+
+
+def _picked_of(content: JSONValue, names: Collection[str]) -> Mapping[str, Any]:
+    fields_of = content if isinstance(content, dict) else {}
+    return {name: value for name, value in fields_of.items() if name in names}

@@ -1,0 +1,86 @@
+"""From rows of the store to the port's records: pure.
+
+Roles are Twilio's defaults. Who made a conversation is a ``channel admin`` of it, every other member a ``channel
+user``, unless the store says otherwise; a user of the deployment is a ``service user``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acs_backend.sids import participant_sid, role_sid
+from acs_backend.store.conversations import Conversation
+from acs_backend.store.messages import LedgerRow
+from acs_backend.store.participants import Participant
+from acs_backend.times import to_time
+from twilio_compat.records import ConversationRecord, ConversationState, LastMessage, ParticipantRecord
+
+CHANNEL_ADMIN, CHANNEL_USER = role_sid("channel admin"), role_sid("channel user")
+SERVICE_ADMIN, SERVICE_USER = role_sid("service admin"), role_sid("service user")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A conversation as the store has it for one of its members: its row, the member's own, and the newest message."""
+
+    row: Conversation
+    own: Participant | None = None
+    newest: LedgerRow | None = None
+
+
+def conversation(known: Known, *, joined: bool) -> ConversationRecord:
+    """Return a conversation as a member, or somebody who is none, sees it."""
+    row, own = known.row, known.own if joined else None
+    return ConversationRecord(
+        sid=row.sid,
+        friendly_name=row.friendly_name,
+        unique_name=row.unique_name,
+        attributes=row.attributes,
+        created_by=row.created_by,
+        date_created=to_time(row.created_at),
+        date_updated=to_time(row.updated_at),
+        state=ConversationState(current=row.state, date_updated=to_time(row.state_updated_at)),
+        last_message=_last_message(known.newest),
+        joined=joined,
+        last_read_message_index=None if own is None else own.last_read_index,
+        notification_level=(None if own is None else own.notification_level) or "default",
+    )
+
+
+def participant(conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
+    """Return a member."""
+    return ParticipantRecord(
+        sid=row.sid,
+        conversation_sid=conversation.sid,
+        identity=identity,
+        attributes=row.attributes,
+        date_created=to_time(row.created_at),
+        date_updated=to_time(row.updated_at),
+        role_sid=row.role_sid or default_role(conversation, identity),
+        last_read_message_index=row.last_read_index,
+        last_read_timestamp=None if row.last_read_at is None else to_time(row.last_read_at),
+    )
+
+
+def default_role(conversation: Conversation, identity: str) -> str:
+    """Return the role of a member that was given none."""
+    return CHANNEL_ADMIN if identity == conversation.created_by else CHANNEL_USER
+
+
+def without_row(conversation: Conversation, acs_id: str, created_at: int | None = None) -> Participant:
+    """Return what there is to say of a member whom another ACS client added, and when, where that is known."""
+    since = conversation.created_at if created_at is None else created_at
+    return Participant(
+        thread_id=conversation.thread_id,
+        acs_id=acs_id,
+        sid=participant_sid(conversation.thread_id, acs_id),
+        attributes={},
+        created_at=since,
+        updated_at=since,
+    )
+
+
+def _last_message(newest: LedgerRow | None) -> LastMessage | None:
+    if newest is None or newest.index is None:
+        return None
+    return LastMessage(index=newest.index, date_created=to_time(newest.message_id))
