@@ -53,6 +53,8 @@ __all__ = ["Client", "ClientOptions", "State"]
 State: TypeAlias = Literal["initialized", "failed"]
 """What ``stateChanged`` carries."""
 
+PROMISE_GRACE: Final = 5.0
+"""Seconds that `Client.shutdown` waits for what is being sent before it calls it off."""
 LISTENER_GRACE: Final = 5.0
 """Seconds that `Client.shutdown` waits for async listeners before it cancels them."""
 
@@ -185,7 +187,8 @@ class Client(ReplayEventEmitter):
         return self._user
 
     async def shutdown(self) -> None:
-        """Sign out: stop listening, let async listeners finish, release the backend. Safe to call twice."""
+        """Sign out: let promises and async listeners finish, release the backend. Safe to call twice."""
+        await self._session.promises.drain(PROMISE_GRACE)
         await self._connection.close()
         await self._listeners.drain(LISTENER_GRACE)
 

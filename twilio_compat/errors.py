@@ -5,6 +5,7 @@
     TwilioCompatError
     ├── ArgumentError              the call itself is malformed (also a ValueError); nothing was sent
     ├── ConfigurationError         a setting is missing or unusable; the text names it
+    ├── PromiseCancelledError      the application called the call off
     ├── TokenError                 the access token was refused (401; codes 201xx)
     ├── TwilsockUpstreamError      the service understood the request and refused it: the caller's side must change
     │   ├── NotFoundError          404
@@ -41,6 +42,7 @@ __all__ = [
     "InvalidResponseError",
     "LimitError",
     "NotFoundError",
+    "PromiseCancelledError",
     "RateLimitedError",
     "ServiceTimeoutError",
     "ServiceUnavailableError",
@@ -70,6 +72,14 @@ class ArgumentError(TwilioCompatError, ValueError):
 
 class ConfigurationError(TwilioCompatError):
     """A setting is missing or unusable; the text names it and says what to set."""
+
+
+class PromiseCancelledError(TwilioCompatError):
+    """The application called the call off. The text is the one Twilio's client uses."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("Promise was cancelled")
 
 
 class AnswerError(TwilioCompatError):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from twilio_compat.backend import Backend
+from twilio_compat.cancellable import Promises
 from twilio_compat.echoes import Echoes
 from twilio_compat.emitter import ListenerTasks
 from twilio_compat.errors import TwilioCompatError
@@ -29,6 +30,7 @@ class Session:
         self.listeners = listeners
         self.emit = emit
         self.echoes = Echoes()
+        self.promises = Promises()
         self._settled = asyncio.Event()
         self._held: tuple[Backend, Actor] | None = None
         self._end: Exception | None = None
