@@ -14,7 +14,7 @@ in Python's words.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, iscoroutinefunction, signature
@@ -26,12 +26,14 @@ __all__ = [
     "OMITTED",
     "Rule",
     "any_of",
+    "array",
     "check",
     "checked",
     "form_data",
     "instance_of",
     "json_type",
     "literal",
+    "non_empty_array",
     "non_empty_string",
     "non_negative_integer",
     "null",
@@ -68,6 +70,8 @@ def show(value: object) -> str:
             return f'"{value}"'
         case dict():
             return "object"
+        case list() | tuple():
+            return "instance of Array"
         case _:
             return f"instance of {type(value).__name__}"
 
@@ -157,6 +161,45 @@ class _JSONType:
 
 
 json_type: Final[Rule] = _JSONType()
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """A list or tuple whose items all follow one rule."""
+
+    name: str
+    item: Rule
+    empty_too: bool
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, list | tuple) and self._fits(value) and self._misfit(value) is None
+
+    def expected(self, value: object) -> str:
+        kind = "array" if self.empty_too else "non-empty array"
+        if not isinstance(value, list | tuple) or (place := self._misfit(value)) is None:
+            return f"{'an' if self.empty_too else 'a'} {kind} of {self.name}"
+        return f"a valid {kind} of {self.name} (index {place} should be {self.item.expected(value[place])})"
+
+    def got(self, value: object) -> str:
+        if not isinstance(value, list | tuple) or (place := self._misfit(value)) is None:
+            return show(value)
+        return f"malformed array of {self.name} (index {place} is {self.item.got(value[place])})"
+
+    def _fits(self, value: Sequence[object]) -> bool:
+        return self.empty_too or len(value) > 0
+
+    def _misfit(self, value: Sequence[object]) -> int | None:
+        return next((place for place, each in enumerate(value) if not self.item.accepts(each)), None)
+
+
+def array(name: str, item: Rule) -> Rule:
+    """Accept a list or tuple of what *item* accepts; *name* is what Twilio calls its items."""
+    return _Array(name, item, empty_too=True)
+
+
+def non_empty_array(name: str, item: Rule) -> Rule:
+    """Accept what `array` accepts, unless there is nothing in it."""
+    return _Array(name, item, empty_too=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,21 @@ from typing import Any, TypeAlias
 import pytest
 
 from twilio_compat import Client, Conversation
-from twilio_compat.arguments import checked, json_type, literal, non_negative_integer, optional, show
+from twilio_compat.arguments import (
+    Rule,
+    any_of,
+    array,
+    check,
+    checked,
+    json_type,
+    literal,
+    non_empty_array,
+    non_negative_integer,
+    optional,
+    show,
+    string,
+    undefined,
+)
 from twilio_compat.errors import ArgumentError
 
 Call: TypeAlias = Callable[[Any, Any], Awaitable[object]]
@@ -140,6 +154,7 @@ async def test_nothing_is_sent_of_a_refused_call(room: Conversation) -> None:
         (1.5, "1.5"),
         ("text", '"text"'),
         ({}, "object"),
+        ([], "instance of Array"),
         (object(), "instance of object"),
     ],
 )
@@ -157,6 +172,39 @@ def test_a_literal_names_its_choices() -> None:
         ArgumentError, match=r'^Argument 1 is expected to be "default" or "muted", but got "loud"$'
     ):
         method(None, "loud")
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "text"),
+    [
+        (non_empty_array("strings", string), [], "a non-empty array of strings, but got instance of Array"),
+        (non_empty_array("strings", string), None, "a non-empty array of strings, but got undefined"),
+        (
+            non_empty_array("strings", string),
+            ["a", 5],
+            "a valid non-empty array of strings (index 1 should be of type string), but got malformed array of "
+            "strings (index 1 is 5)",
+        ),
+        (
+            any_of(array("names", string), undefined),
+            (None,),
+            "a valid array of names (index 0 should be of type string) or of type undefined, but got malformed "
+            "array of names (index 0 is undefined)",
+        ),
+    ],
+)
+def test_arrays_are_checked_item_by_item(rule: Rule, value: object, text: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        check(1, value, rule)
+    assert EXPECTED + text == str(caught.value)
+
+
+def test_an_array_may_be_empty_unless_it_may_not() -> None:
+    assert [True, True, False] == [
+        array("names", string).accepts([]),
+        non_empty_array("names", string).accepts(("a", "b")),
+        array("names", string).accepts("ab"),
+    ]
 
 
 def test_the_position_is_that_of_the_parameter() -> None:
