@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acs_backend.store import schema
-from acs_backend.store.database import Database
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment
 from tests.acs_backend.middleman import Middleman
-from tests.support.postgresql import running_postgresql
+from tests.support.postgresql import PostgreSQL, running_postgresql
 
 
 @pytest.fixture
@@ -30,24 +28,21 @@ async def middleman(emulator: Emulator) -> AsyncIterator[Middleman]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL server and name its empty database."""
-    with running_postgresql() as url:
-        yield url
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server."""
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty store of each kind that several processes can share."""
+    return await new_store(request, tmp_path)
+
+
+async def new_store(request: pytest.FixtureRequest, directory: Path) -> str:
+    """Return the URL of an empty store of the kind that the fixture's parameter names."""
     if request.param == "postgresql":
-        return await emptied(request.getfixturevalue("postgresql"))
-    return f"sqlite:///{tmp_path / 'store.db'}"
-
-
-async def emptied(url: str) -> str:
-    """Remove what an earlier test left in a database."""
-    database = Database(url)
-    async with database.write() as connection:
-        await connection.run_sync(schema.metadata.drop_all)
-    await database.close()
-    return url
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        return await server.new_database()
+    return "sqlite://" if request.param == "memory" else f"sqlite:///{directory / 'store.db'}"

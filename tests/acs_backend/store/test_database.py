@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from acs_backend.store import schema, sqlite
 from acs_backend.store.database import Database
-from tests.acs_backend.conftest import emptied
+from tests.acs_backend.conftest import new_store
 from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 COUNT = schema.versions.c.version
@@ -21,9 +21,7 @@ COUNT = schema.versions.c.version
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty store of each kind."""
-    if request.param == "postgresql":
-        return await emptied(request.getfixturevalue("postgresql"))
-    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
+    return await new_store(request, tmp_path)
 
 
 async def add_one(database: Database) -> None:
