@@ -22,6 +22,7 @@ from typing import Any
 from acs_backend.records import Known
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.participants import Participant
+from acs_backend.times import to_milliseconds, to_time
 from twilio_compat.records import JSONValue, UserRecord
 
 _CONVERSATION = frozenset(
@@ -49,7 +50,8 @@ def of_participant(row: Participant) -> dict[str, JSONValue]:
 
 def of_user(user: UserRecord) -> dict[str, JSONValue]:
     """Return what the feed carries of a user."""
-    return asdict(user)
+    updated = user.date_updated
+    return asdict(user) | {"date_updated": None if updated is None else to_milliseconds(updated)}
 
 
 def conversation(content: JSONValue, known: Known) -> Known:
@@ -67,7 +69,9 @@ def participant(content: JSONValue) -> Participant:
 
 def user(content: JSONValue) -> UserRecord:
     """Return the user as the change left it."""
-    return UserRecord(**_picked_of(content, _USER))
+    picked = _picked_of(content, _USER)
+    updated = picked.get("date_updated")
+    return UserRecord(**{**picked, "date_updated": None if updated is None else to_time(updated)})
 
 
 def _picked(row: object, names: Collection[str]) -> dict[str, JSONValue]:

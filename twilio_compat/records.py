@@ -280,7 +280,8 @@ class MessagePage:
 class UserRecord:
     """A user of the deployment, whether or not they are in any conversation.
 
-    ``is_online`` and ``is_notifiable`` are None unless the deployment keeps track of who is there.
+    ``is_online`` and ``is_notifiable`` are None unless the deployment keeps track of who is there. ``date_updated``
+    tells newer from older and moves on with each change but those two; None: the backend cannot tell.
     """
 
     sid: str
@@ -290,6 +291,7 @@ class UserRecord:
     role_sid: str = ""
     is_online: bool | None = None
     is_notifiable: bool | None = None
+    date_updated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
