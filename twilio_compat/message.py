@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
 from twilio_compat.arguments import checked, json_type, string
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import NotFoundError
 from twilio_compat.media import Media
+from twilio_compat.receipts import AggregatedDeliveryReceipt, DetailedDeliveryReceipt
+from twilio_compat.recipients import ChannelMetadata, RecipientDescriptor
 from twilio_compat.records import JSONValue, MediaCategory, MessageChanges, MessageRecord
 
 if TYPE_CHECKING:
@@ -17,16 +21,27 @@ if TYPE_CHECKING:
     from twilio_compat.participant import Participant
     from twilio_compat.session import Session
 
-__all__ = ["Message", "MessageType", "MessageUpdatedEventArgs"]
+__all__ = ["Message", "MessageType", "MessageUpdateReason", "MessageUpdatedEventArgs"]
 
 MessageType: TypeAlias = Literal["text", "media"]
+MessageUpdateReason: TypeAlias = Literal[
+    "body",
+    "lastUpdatedBy",
+    "dateCreated",
+    "dateUpdated",
+    "attributes",
+    "author",
+    "deliveryReceipt",
+    "subject",
+    "media",
+]
 
 
 class MessageUpdatedEventArgs(TypedDict):
     """What ``updated`` and ``messageUpdated`` carry."""
 
     message: Message
-    updateReasons: list[str]
+    updateReasons: list[MessageUpdateReason]
 
 
 class Message(ReplayEventEmitter):
@@ -83,6 +98,11 @@ class Message(ReplayEventEmitter):
         return self._record.subject
 
     @property
+    def contentSid(self) -> str | None:
+        """``HX`` and 32 hex digits, of the content template that the message was made of."""
+        return self._record.content_sid
+
+    @property
     def attributes(self) -> JSONValue:
         """What the application keeps on the message."""
         return self._record.attributes
@@ -108,6 +128,11 @@ class Message(ReplayEventEmitter):
         return self._record.last_updated_by
 
     @property
+    def aggregatedDeliveryReceipt(self) -> AggregatedDeliveryReceipt | None:
+        """How many of the other members have read it; None where there are no others."""
+        return AggregatedDeliveryReceipt._of(self._record.delivery)
+
+    @property
     def attachedMedia(self) -> list[Media]:
         """The attached files."""
         return self.getMediaByCategories(["media"])
@@ -124,12 +149,25 @@ class Message(ReplayEventEmitter):
     # What can be done with it
 
     async def getParticipant(self) -> Participant:
-        """Return the member who sent it. `NotFoundError` where they are none any more."""
-        for member in await self._conversation.getParticipants():
-            if member.sid == self.participantSid or member.identity == self.author:
-                return member
-        text = f"Participant with SID '{self.participantSid}' or identity '{self.author}' was not found"
-        raise NotFoundError(text, code=50432)
+        """Return the member who sent it. `NotFoundError` 50432 where they are none any more."""
+        sender = await self._sender()
+        if sender is None:
+            raise NotFoundError(f"Participant {self._sender_named()}was not found", code=50432)
+        return sender
+
+    async def getDetailedDeliveryReceipts(self) -> list[DetailedDeliveryReceipt]:
+        """Return what became of it at each of the other members. `NotFoundError` 50500."""
+        session, where = self._session, self._record.conversation_sid
+        records = await session.backend.messages.receipts(session.actor, where, self.sid)
+        return [DetailedDeliveryReceipt._of(each) for each in records]
+
+    async def getChannelMetadata(self) -> ChannelMetadata | None:
+        """Return None: chat has no metadata of its channel, and ACS carries chat alone."""
+        return None
+
+    async def getMessageRecipients(self) -> list[RecipientDescriptor]:
+        """Return an empty list: only an e-mail has such recipients. `getDetailedDeliveryReceipts` has the members."""
+        return []
 
     @checked(body=string)
     async def updateBody(self, body: str) -> Self:
@@ -155,21 +193,74 @@ class Message(ReplayEventEmitter):
         self._conversation._standing.messages.updated(record)
         return self
 
-    def _take(self, record: MessageRecord) -> list[str]:
-        """Become *record*, unless that is older; return what changed, in Twilio's words and order."""
+    async def _sender(self) -> Participant | None:
+        """Look for the sender by sid and then by identity, as Twilio's client does."""
+        lookups = (
+            (self._conversation.getParticipantBySid, self.participantSid),
+            (self._conversation.getParticipantByIdentity, self.author),
+        )
+        for look_up, name in lookups:
+            if name:
+                try:
+                    return await look_up(name)
+                except NotFoundError:
+                    continue
+        return None
+
+    def _sender_named(self) -> str:
+        sid = f"SID '{self.participantSid}'" if self.participantSid else ""
+        identity = f"identity '{self.author}'" if self.author else ""
+        named = " or ".join(filter(None, (sid, identity)))
+        return f"with {named} " if named else ""
+
+    def _take(self, record: MessageRecord) -> list[MessageUpdateReason]:
+        """Become *record*, unless that is older; return what changed, in Twilio's words and order.
+
+        As in Twilio's client, what *record* leaves out of a few fields does not take away what is known.
+        """
         if record.date_updated < self._record.date_updated:
             return []
-        before, self._record = self._record, record
-        return [name for name, field in _REASONS.items() if getattr(before, field) != getattr(record, field)]
+        before, self._record = self._record, _merged(self._record, record)
+        return _reasons(before, self._record)
+
+    def _read_up_to(self, participant_sid: str, index: int | None) -> list[MessageUpdateReason]:
+        """Learn how far a member has read; return what changed."""
+        delivery = self._record.delivery
+        if delivery is None or participant_sid not in delivery.recipients:
+            return []
+        has_read = index is not None and self.index <= index
+        others = delivery.read_by - {participant_sid}
+        read_by = others | {participant_sid} if has_read else others
+        before = self._record
+        self._record = replace(before, delivery=replace(delivery, read_by=read_by))
+        return _reasons(before, self._record)
 
 
-_REASONS: Final = {
-    "body": "body",
-    "subject": "subject",
-    "lastUpdatedBy": "last_updated_by",
-    "author": "author",
-    "attributes": "attributes",
-    "dateUpdated": "date_updated",
-    "media": "media",
+def _merged(old: MessageRecord, new: MessageRecord) -> MessageRecord:
+    """Return *new*, with what it leaves out taken from *old*."""
+    return replace(
+        new,
+        body=old.body if new.body is None else new.body,
+        subject=new.subject or old.subject,
+        last_updated_by=new.last_updated_by or old.last_updated_by,
+        author=new.author or old.author,
+        delivery=new.delivery or old.delivery,
+    )
+
+
+def _reasons(old: MessageRecord, new: MessageRecord) -> list[MessageUpdateReason]:
+    return [name for name, aspect in _ASPECTS.items() if aspect(old) != aspect(new)]
+
+
+_ASPECTS: Final[Mapping[MessageUpdateReason, Callable[[MessageRecord], object]]] = {
+    "body": attrgetter("body"),
+    "subject": attrgetter("subject"),
+    "lastUpdatedBy": attrgetter("last_updated_by"),
+    "author": attrgetter("author"),
+    "dateUpdated": attrgetter("date_updated"),
+    "dateCreated": attrgetter("date_created"),
+    "attributes": attrgetter("attributes"),
+    "deliveryReceipt": lambda record: AggregatedDeliveryReceipt._of(record.delivery),
+    "media": attrgetter("media"),
 }
-"""Twilio's update reasons, in the order in which it tells them, and the fields behind them."""
+"""Twilio's update reasons, in the order in which its client tells them, and what of a message each is about."""

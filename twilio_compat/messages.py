@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from twilio_compat.message import Message, MessageUpdatedEventArgs
+from twilio_compat.message import Message, MessageUpdatedEventArgs, MessageUpdateReason
 from twilio_compat.paginator import Paginator
 from twilio_compat.records import Direction, LastMessage, MessageDraft, MessagePage, MessageRecord
 
@@ -147,10 +147,13 @@ class Messages:
     def updated(self, record: MessageRecord) -> None:
         """Announce an edit of a message this client has met."""
         message = self._alive.get(record.index)
-        if message is not None and (reasons := message._take(record)):
-            change = MessageUpdatedEventArgs(message=message, updateReasons=reasons)
-            message.emit("updated", change)
-            self._conversation._standing.announce("messageUpdated", change)
+        if message is not None:
+            self._announce_update(message, message._take(record))
+
+    def read_up_to(self, participant_sid: str, index: int | None) -> None:
+        """Announce what changes in the receipts of messages met, now that a member has read up to *index*."""
+        for message in sorted(self._alive.values(), key=lambda each: each.index):
+            self._announce_update(message, message._read_up_to(participant_sid, index))
 
     def removed(self, index: int) -> None:
         """Announce the deletion of a message this client has met."""
@@ -158,6 +161,12 @@ class Messages:
         self._kept.pop(index, None)
         if message is not None:
             self._conversation._standing.announce("messageRemoved", message)
+
+    def _announce_update(self, message: Message, reasons: list[MessageUpdateReason]) -> None:
+        if reasons:
+            change = MessageUpdatedEventArgs(message=message, updateReasons=reasons)
+            message.emit("updated", change)
+            self._conversation._standing.announce("messageUpdated", change)
 
     def _announce(self, record: MessageRecord) -> None:
         self._conversation._standing.announce("messageAdded", self._meet(record))

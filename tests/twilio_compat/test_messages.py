@@ -161,7 +161,7 @@ async def test_ones_own_edit_is_told_at_once_and_once(
     journal = Journal(alice)
     with service.hold_news():
         await only.updateAttributes({"k": 1})
-        assert ["messageUpdated:lastUpdatedBy+attributes+dateUpdated"] == journal.read()
+        assert ["messageUpdated:lastUpdatedBy+dateUpdated+attributes"] == journal.read()
     assert [] == await journal.settled()
     assert {"k": 1} == only.attributes
 
