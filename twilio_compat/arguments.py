@@ -38,6 +38,7 @@ __all__ = [
     "non_negative_integer",
     "null",
     "optional",
+    "optional_json",
     "options",
     "positive_integer",
     "show",
@@ -160,7 +161,22 @@ class _JSONType:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _OptionalJSON:
+    """What `json_type` accepts, or nothing; Twilio's client has words of its own for it."""
+
+    def accepts(self, value: object) -> bool:
+        return _is_undefined(value) or json_type.accepts(value)
+
+    def expected(self, value: object) -> str:
+        return "an optional JSON type"
+
+    def got(self, value: object) -> str:
+        return json_type.got(value)
+
+
 json_type: Final[Rule] = _JSONType()
+optional_json: Final[Rule] = _OptionalJSON()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +287,10 @@ def check(position: int, value: object, rule: Rule) -> None:
 
 
 def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Check the named parameters of a method before its body runs; of an async one, when it is awaited."""
+    """Check the named parameters of a method before its body runs; of an async one, when it is awaited.
+
+    Arguments that the method does not have are refused as well: too many, given twice, or by a name it lacks.
+    """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         inspect_arguments = _inspector(method, rules)
@@ -299,20 +318,32 @@ def _inspector(
     method: Callable[..., object], rules: Mapping[str, Rule]
 ) -> Callable[[tuple[object, ...], Mapping[str, object]], None]:
     """Prepare the check of a method's arguments; ``self`` is at place 0."""
-    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    names = [name for name, each in signature(method).parameters.items() if each.kind in kinds]
-    required = {
-        name for name, each in signature(method).parameters.items() if each.default is Parameter.empty
-    }
-    steps = [(names.index(name), name, rule) for name, rule in rules.items()]
-    most = len(names) - 1
+    parameters = {name: each for name, each in signature(method).parameters.items() if name != "self"}
+    places = [name for name, each in parameters.items() if each.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    required = {name for name, each in parameters.items() if each.default is Parameter.empty}
+    steps = [(places.index(name), name, rule) for name, rule in rules.items()]
 
     def inspect_arguments(args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
-        if len(args) - 1 > most:
-            raise ArgumentError(f"Expected at most {most} argument(s), but got {len(args) - 1}")
+        given = args[1:]
+        if len(given) > len(places):
+            raise ArgumentError(f"Expected at most {len(places)} argument(s), but got {len(given)}")
+        if kwargs:
+            _inspect_names(method.__name__, kwargs, [*parameters], places[: len(given)])
         for place, name, rule in steps:
-            value = args[place] if place < len(args) else kwargs.get(name, OMITTED)
+            value = given[place] if place < len(given) else kwargs.get(name, OMITTED)
             if value is not OMITTED or name in required:
-                check(place, value, rule)
+                check(place + 1, value, rule)
 
     return inspect_arguments
+
+
+def _inspect_names(
+    method: str, kwargs: Mapping[str, object], known: Sequence[str], given: Sequence[str]
+) -> None:
+    """Refuse a keyword that *method* does not know, and one for what was *given* by place."""
+    for name in kwargs:
+        if name not in known:
+            takes = ", ".join(known) or "none"
+            raise ArgumentError(f"{method}() got an unexpected keyword argument {name!r}; it takes {takes}")
+        if name in given:
+            raise ArgumentError(f"{method}() got its argument {name!r} twice: by place and by keyword")

@@ -17,12 +17,12 @@ from twilio_compat.arguments import (
     checked,
     form_data,
     instance_of,
-    json_type,
     literal,
     non_empty_string,
     non_negative_integer,
     null,
     optional,
+    optional_json,
     options,
     positive_integer,
     string,
@@ -203,7 +203,7 @@ class Conversation(ReplayEventEmitter):
             await self._standing.participants.remove(self._session.actor.identity)
         return self
 
-    @checked(identity=non_empty_string, attributes=optional(json_type))
+    @checked(identity=non_empty_string, attributes=optional_json)
     async def add(self, identity: str, attributes: JSONValue = None) -> ParticipantResponse:
         """Add a member. `ConflictError` 50433 where they are one. As at Twilio, returns the service's raw answer."""
         draft = ParticipantDraft(identity=identity, attributes={} if attributes is None else attributes)
@@ -238,8 +238,10 @@ class Conversation(ReplayEventEmitter):
 
     @checked(
         message=any_of(string, form_data, null, media_options),
-        attributes=optional(json_type),
-        emailOptions=optional(options("email options", subject=any_of(string, null))),
+        attributes=optional_json,
+        emailOptions=any_of(
+            undefined, null, options("email attributes", subject=any_of(non_empty_string, undefined))
+        ),
     )
     async def sendMessage(
         self,

@@ -53,6 +53,22 @@ REFUSALS: list[tuple[str, Call, str]] = [
     ("add(identity='')", lambda a, c: c.add(identity=""), f'{EXPECTED}a non-empty string, but got ""'),
     ("too many", lambda a, c: c.add("bob", {}, 1), "Expected at most 2 argument(s), but got 3"),
     (
+        "an argument by a name that is none",
+        lambda a, c: c.sendMessage(nope=1),
+        "sendMessage() got an unexpected keyword argument 'nope'; it takes message, attributes, emailOptions",
+    ),
+    (
+        "an argument given twice",
+        lambda a, c: c.add("bob", identity="carol"),
+        "add() got its argument 'identity' twice: by place and by keyword",
+    ),
+    (
+        "sendMessage with an empty subject",
+        lambda a, c: c.sendMessage("x", {}, {"subject": ""}),
+        'Argument 3 is expected to be of type undefined, null or valid email attributes (key "subject" should be a '
+        'non-empty string or of type undefined); but got malformed email attributes (key "subject" is "")',
+    ),
+    (
         "getConversationBySid('')",
         lambda a, c: a.getConversationBySid(""),
         f'{EXPECTED}a non-empty string, but got ""',
@@ -84,7 +100,7 @@ REFUSALS: list[tuple[str, Call, str]] = [
     (
         "sendMessage with attributes that are not JSON",
         lambda a, c: c.sendMessage("x", {"key": {1, 2}}),
-        "Argument 2 is expected to be of type undefined or a JSON type, but got object "
+        "Argument 2 is expected to be an optional JSON type, but got object "
         "(Object of type set is not JSON serializable)",
     ),
     (
