@@ -15,7 +15,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from twilio_compat import events
-from twilio_compat.errors import ConflictError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from twilio_compat.errors import (
+    ConflictError,
+    ForbiddenError,
+    LimitError,
+    NotFoundError,
+    TokenError,
+    TwilioCompatError,
+)
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
@@ -24,8 +31,11 @@ from twilio_compat.records import (
     ConversationLimits,
     ConversationRecord,
     ConversationState,
+    DeliveryReceiptRecord,
+    DeliveryRecord,
     Direction,
     IssuedIdentity,
+    JSONValue,
     LastMessage,
     MediaRecord,
     MediaUpload,
@@ -38,6 +48,7 @@ from twilio_compat.records import (
     PushChannel,
     UserRecord,
 )
+from twilio_compat.templates import fill_in, text_of
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,6 +68,20 @@ class Room:
     next_index: int = 0
     by_mutation: dict[str, MessageRecord] = field(default_factory=dict)
 
+    def delivery_of(self, message: MessageRecord) -> DeliveryRecord | None:
+        """Return whom a message was for, and who has read it."""
+        others = [each for each in self.members.values() if each.identity != message.author]
+        if not others:
+            return None
+        read = [
+            each
+            for each in others
+            if each.last_read_message_index is not None and each.last_read_message_index >= message.index
+        ]
+        return DeliveryRecord(
+            recipients=frozenset(each.sid for each in others), read_by=frozenset(each.sid for each in read)
+        )
+
     def seen_by(self, identity: str) -> ConversationRecord:
         """Return the conversation as *identity* sees it."""
         last = self.messages[-1] if self.messages else None
@@ -75,6 +100,7 @@ class MemoryService:
         self.files: dict[str, tuple[MediaRecord, bytes]] = {}
         self.actors: dict[str, Actor] = {}
         self.templates: list[ContentTemplateRecord] = []
+        self.contents: dict[str, Mapping[str, JSONValue] | None] = {}
         self.devices: set[tuple[str, PushChannel, str]] = set()
         self.calls: list[str] = []
         self.closed = 0
@@ -284,19 +310,23 @@ class MemoryMessages(_Part):
             return room.by_mutation[draft.mutation_id]
         now = service.now()
         member = room.members.get(actor.identity)
+        content = self._content(draft)
         record = MessageRecord(
             sid=sid_of("IM", conversation_sid, room.next_index),
             conversation_sid=conversation_sid,
             index=room.next_index,
             author=actor.identity,
-            body=draft.body,
+            body=text_of(content) if content else draft.body,
             attributes=draft.attributes,
             date_created=now,
             date_updated=now,
             subject=draft.subject,
             media=draft.media,
             participant_sid=member.sid if member else None,
+            content_sid=draft.content_sid,
         )
+        record = replace(record, delivery=room.delivery_of(record))
+        service.contents[record.sid] = content
         room.next_index += 1
         room.messages.append(record)
         room.by_mutation[draft.mutation_id] = record
@@ -315,9 +345,36 @@ class MemoryMessages(_Part):
         else:
             stop = sum(1 for each in messages if anchor is None or each.index <= anchor)
             start = max(stop - size, 0)
-        return MessagePage(
-            items=tuple(messages[start:stop]), has_older=start > 0, has_newer=stop < len(messages)
-        )
+        room = self._service.room(actor, conversation_sid)
+        items = tuple(replace(each, delivery=room.delivery_of(each)) for each in messages[start:stop])
+        return MessagePage(items=items, has_older=start > 0, has_newer=stop < len(messages))
+
+    async def receipts(
+        self, actor: Actor, conversation_sid: str, message_sid: str
+    ) -> Sequence[DeliveryReceiptRecord]:
+        self._service.enter("messages.receipts")
+        room, place = self._find(actor, conversation_sid, message_sid)
+        message = room.messages[place]
+        delivery = room.delivery_of(message) or DeliveryRecord(recipients=frozenset())
+        return [
+            DeliveryReceiptRecord(
+                sid=sid_of("DY", message_sid, recipient),
+                conversation_sid=conversation_sid,
+                message_sid=message_sid,
+                participant_sid=recipient,
+                status="read" if recipient in delivery.read_by else "sent",
+                date_created=message.date_created,
+                date_updated=message.date_created,
+            )
+            for recipient in sorted(delivery.recipients)
+        ]
+
+    async def content(
+        self, actor: Actor, conversation_sid: str, message_sid: str
+    ) -> Mapping[str, JSONValue] | None:
+        self._service.enter("messages.content")
+        self._find(actor, conversation_sid, message_sid)
+        return self._service.contents.get(message_sid)
 
     async def update(
         self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
@@ -348,6 +405,14 @@ class MemoryMessages(_Part):
             ),
         )
         self._service.tell_update(room)
+
+    def _content(self, draft: MessageDraft) -> Mapping[str, JSONValue] | None:
+        if draft.content_sid is None:
+            return None
+        for template in self._service.templates:
+            if template.sid == draft.content_sid:
+                return fill_in(template.types, {**template.variables, **draft.content_variables})
+        raise LimitError("Invalid content SID", code=50526)
 
     def _find(self, actor: Actor, conversation_sid: str, message_sid: str) -> tuple[Room, int]:
         room = self._service.room(actor, conversation_sid)
