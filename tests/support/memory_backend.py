@@ -10,9 +10,10 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import TypeAlias, TypeVar
 
 from twilio_compat import events
 from twilio_compat.errors import (
@@ -27,6 +28,7 @@ from twilio_compat.records import (
     UNCHANGED,
     Actor,
     ContentTemplateRecord,
+    ConversationChanges,
     ConversationDraft,
     ConversationLimits,
     ConversationRecord,
@@ -43,12 +45,20 @@ from twilio_compat.records import (
     MessageDraft,
     MessagePage,
     MessageRecord,
+    NotificationLevel,
+    ParticipantChanges,
     ParticipantDraft,
     ParticipantRecord,
     PushChannel,
+    UserChanges,
+    UserConversationChanges,
+    UserConversationRecord,
     UserRecord,
 )
 from twilio_compat.templates import fill_in, text_of
+
+Record = TypeVar("Record", ConversationRecord, ParticipantRecord, UserRecord)
+Changes: TypeAlias = ConversationChanges | ParticipantChanges | UserChanges
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,6 +76,7 @@ class Room:
     members: dict[str, ParticipantRecord] = field(default_factory=dict)
     messages: list[MessageRecord] = field(default_factory=list)
     next_index: int = 0
+    levels: dict[str, NotificationLevel] = field(default_factory=dict)
     by_mutation: dict[str, MessageRecord] = field(default_factory=dict)
 
     def delivery_of(self, message: MessageRecord) -> DeliveryRecord | None:
@@ -85,9 +96,12 @@ class Room:
     def seen_by(self, identity: str) -> ConversationRecord:
         """Return the conversation as *identity* sees it."""
         last = self.messages[-1] if self.messages else None
+        member = self.members.get(identity)
         return replace(
             self.record,
             joined=identity in self.members,
+            last_read_message_index=member.last_read_message_index if member else None,
+            notification_level=self.levels.get(identity, "default"),
             last_message=LastMessage(index=last.index, date_created=last.date_created) if last else None,
         )
 
@@ -97,6 +111,7 @@ class MemoryService:
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
+        self.users: dict[str, UserRecord] = {}
         self.files: dict[str, tuple[MediaRecord, bytes]] = {}
         self.actors: dict[str, Actor] = {}
         self.templates: list[ContentTemplateRecord] = []
@@ -104,6 +119,7 @@ class MemoryService:
         self.devices: set[tuple[str, PushChannel, str]] = set()
         self.calls: list[str] = []
         self.closed = 0
+        self.typing_timeout = 5.0
         self._refusals: dict[str, TwilioCompatError] = {}
         self._failures: dict[str, Exception] = {}
         self._queues: dict[str, list[asyncio.Queue[events.Event]]] = {}
@@ -175,10 +191,35 @@ class MemoryService:
             raise ForbiddenError("Participant is not a member of conversation", code=50430)
         return room
 
+    def member(self, room: Room, sid_or_identity: str) -> ParticipantRecord:
+        found = [each for each in room.members.values() if sid_or_identity in (each.sid, each.identity)]
+        if not found:
+            raise NotFoundError("Participant not found", code=50432)
+        return found[0]
+
+    def expect_free(self, unique_name: str | None, *, but: str | None = None) -> None:
+        taken = {room.record.unique_name: sid for sid, room in self.rooms.items()}
+        if unique_name and taken.get(unique_name, but) != but:
+            raise ConflictError("Conversation with provided unique name already exists", code=50353)
+
+    def user(self, identity: str) -> UserRecord:
+        made = UserRecord(
+            sid=sid_of("US", identity),
+            identity=identity,
+            friendly_name=identity.title(),
+            attributes={},
+            date_updated=EPOCH,
+        )
+        return self.users.setdefault(identity, made)
+
     def tell_members(self, room: Room, event: events.Event, *, but: str | None = None) -> None:
         for identity in room.members:
             if identity != but:
                 self.tell(identity, event)
+
+    def tell_all(self, event: events.Event) -> None:
+        for identity in self._queues:
+            self.tell(identity, event)
 
     def tell_update(self, room: Room) -> None:
         for identity in room.members:
@@ -208,6 +249,13 @@ class MemoryService:
                 return
 
 
+def changed(record: Record, changes: Changes, *, date_updated: datetime) -> Record:
+    """Return *record* with what *changes* name of its fields, and that time."""
+    named = {each.name for each in fields(record)} & {each.name for each in fields(changes)} - {"state"}
+    values = {name: getattr(changes, name) for name in named if getattr(changes, name) is not UNCHANGED}
+    return replace(record, **values, date_updated=date_updated)
+
+
 class _Part:
     def __init__(self, service: MemoryService) -> None:
         self._service = service
@@ -219,10 +267,7 @@ class MemoryConversations(_Part):
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         service = self._service
         service.enter("conversations.create")
-        if draft.unique_name and any(
-            r.record.unique_name == draft.unique_name for r in service.rooms.values()
-        ):
-            raise ConflictError("Conversation with provided unique name already exists", code=50353)
+        service.expect_free(draft.unique_name)
         now = service.now()
         record = ConversationRecord(
             sid=sid_of("CH", len(service.rooms)),
@@ -250,6 +295,20 @@ class MemoryConversations(_Part):
         self._service.enter("conversations.list")
         rooms = sorted(self._service.rooms.items())
         return [room.seen_by(actor.identity) for _, room in rooms if actor.identity in room.members]
+
+    async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
+        service = self._service
+        service.enter("conversations.update")
+        room = service.room(actor, sid)
+        if isinstance(changes.unique_name, str):
+            service.expect_free(changes.unique_name, but=sid)
+        now = service.now()
+        room.record = changed(room.record, changes, date_updated=now)
+        if changes.state is not UNCHANGED:
+            state = ConversationState(current=changes.state, date_updated=now)
+            room.record = replace(room.record, state=state)
+        service.tell_update(room)
+        return room.seen_by(actor.identity)
 
     async def delete(self, actor: Actor, sid: str) -> None:
         self._service.enter("conversations.delete")
@@ -290,13 +349,35 @@ class MemoryParticipants(_Part):
         service = self._service
         service.enter("participants.delete")
         room = service.room(actor, conversation_sid)
-        found = [each for each in room.members.values() if sid_or_identity in (each.sid, each.identity)]
-        if not found:
-            raise NotFoundError("Participant not found", code=50432)
-        gone = room.members.pop(found[0].identity)
+        gone = room.members.pop(service.member(room, sid_or_identity).identity)
         service.tell_members(room, events.ParticipantLeft(participant=gone))
         left = events.ConversationLeft(conversation_sid=conversation_sid, reason="left", participant=gone)
         service.tell(gone.identity, left)
+
+    async def count(self, actor: Actor, conversation_sid: str) -> int:
+        self._service.enter("participants.count")
+        return len(self._service.room(actor, conversation_sid).members)
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, sid_or_identity: str, changes: ParticipantChanges
+    ) -> ParticipantRecord:
+        service = self._service
+        service.enter("participants.update")
+        room = service.room(actor, conversation_sid)
+        before = service.member(room, sid_or_identity)
+        after = changed(before, changes, date_updated=service.now())
+        room.members[after.identity] = after
+        service.tell_members(room, events.ParticipantUpdated(participant=after))
+        return after
+
+    async def typing(self, actor: Actor, conversation_sid: str) -> float:
+        service = self._service
+        service.enter("participants.typing")
+        room = service.room(actor, conversation_sid)
+        member = service.member(room, actor.identity)
+        typing = events.TypingStarted(participant=member, timeout=service.typing_timeout)
+        service.tell_members(room, typing, but=actor.identity)
+        return service.typing_timeout
 
 
 class MemoryMessages(_Part):
@@ -376,6 +457,10 @@ class MemoryMessages(_Part):
         self._find(actor, conversation_sid, message_sid)
         return self._service.contents.get(message_sid)
 
+    async def count(self, actor: Actor, conversation_sid: str) -> int:
+        self._service.enter("messages.count")
+        return len(self._service.room(actor, conversation_sid).messages)
+
     async def update(
         self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
     ) -> MessageRecord:
@@ -427,9 +512,17 @@ class MemoryUsers(_Part):
 
     async def get(self, actor: Actor, identity: str) -> UserRecord:
         self._service.enter("users.get")
-        return UserRecord(
-            sid=sid_of("US", identity), identity=identity, friendly_name=identity.title(), attributes={}
-        )
+        return self._service.user(identity)
+
+    async def update(self, actor: Actor, identity: str, changes: UserChanges) -> UserRecord:
+        service = self._service
+        service.enter("users.update")
+        if identity != actor.identity:
+            raise ForbiddenError("User unauthorized for command", code=50107)
+        after = changed(service.user(identity), changes, date_updated=service.now())
+        service.users[identity] = after
+        service.tell_all(events.UserUpdated(user=after))
+        return after
 
 
 class MemoryMedia(_Part):
@@ -459,6 +552,43 @@ class MemoryMedia(_Part):
 
 class MemoryUserConversations(_Part):
     """`twilio_compat.backend.UserConversations`."""
+
+    async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
+        self._service.enter("user_conversations.get")
+        return self._told(actor, self._service.room(actor, conversation_sid))
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, changes: UserConversationChanges
+    ) -> UserConversationRecord:
+        service = self._service
+        service.enter("user_conversations.update")
+        room = service.room(actor, conversation_sid)
+        if changes.notification_level is not UNCHANGED:
+            room.levels[actor.identity] = changes.notification_level
+            own = room.seen_by(actor.identity)
+            service.tell(actor.identity, events.ConversationUpdated(conversation=own))
+        if changes.last_read_message_index is not UNCHANGED:
+            self._read(actor, room, changes.last_read_message_index, changes.advance_only)
+        return self._told(actor, room)
+
+    def _read(self, actor: Actor, room: Room, index: int | None, advance_only: bool) -> None:
+        before = self._service.member(room, actor.identity)
+        if advance_only and index is not None and (before.last_read_message_index or 0) > index:
+            return
+        now = self._service.now()
+        after = replace(before, last_read_message_index=index, last_read_timestamp=now)
+        room.members[actor.identity] = after
+        self._service.tell_members(room, events.ParticipantUpdated(participant=after))
+
+    def _told(self, actor: Actor, room: Room) -> UserConversationRecord:
+        horizon = self._service.member(room, actor.identity).last_read_message_index
+        unread = None if horizon is None else sum(each.index > horizon for each in room.messages)
+        return UserConversationRecord(
+            conversation_sid=room.record.sid,
+            unread_messages_count=unread,
+            last_read_message_index=horizon,
+            notification_level=room.levels.get(actor.identity, "default"),
+        )
 
 
 class MemoryContentTemplates(_Part):
