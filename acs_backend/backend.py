@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from acs_backend.clients import AcsClients
 from acs_backend.connection_string import check_endpoint, parse_connection_string
@@ -31,30 +30,20 @@ from acs_backend.media import Media
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
-from acs_backend.retries import Retries
+from acs_backend.retries import OneAttempt, Retries
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
+from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
 from acs_backend.users import Users
 from twilio_compat.events import Event
 from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
 
-T = TypeVar("T")
-
-LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=1500)
+LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=150)
 """Twilio's, which Azure Blob Storage can carry."""
 MEMORY = "sqlite://"
 """The store of direct mode: what it holds is of no use to the next process."""
-
-
-class OneAttempt(Retries):
-    """Runs each call once; for whoever comes back by themselves."""
-
-    async def idempotent(self, call: Callable[[], Awaitable[T]], *, until: float | None = None) -> T:
-        """Run *call* within the time for one attempt."""
-        async with asyncio.timeout(self._attempt_timeout):
-            return await call()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +191,8 @@ def _core(
 ) -> _Core:
     endpoint, access_key = _resource(settings)
     database = Database(settings.database_url if access_key else MEMORY)
-    clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout)
+    turns = open_turns(settings.rate_limits, endpoint, clock=clock, sleep=sleep)
+    clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout, turns=turns)
     identities = Identities(settings, clients, database, retries, clock=now, sleep=sleep)
     lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp(), sleep=sleep)
     ledger = Ledger(database, Listings(clients, retries))

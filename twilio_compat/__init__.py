@@ -5,6 +5,7 @@ What Twilio has no word for is `Settings` and the error tree in `twilio_compat.e
 """
 
 from twilio_compat import errors
+from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.client import Client, ClientOptions, State
 from twilio_compat.connection import ConnectionErrorData, ConnectionState
 from twilio_compat.conversation import (
@@ -15,7 +16,8 @@ from twilio_compat.conversation import (
     CreateConversationOptions,
     LastMessage,
 )
-from twilio_compat.media import Media, SendMediaOptions
+from twilio_compat.media import Media
+from twilio_compat.media_upload import SendMediaOptions
 from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
 from twilio_compat.paginator import Paginator
@@ -25,6 +27,7 @@ from twilio_compat.settings import Settings
 from twilio_compat.user import User, UserUpdatedEventArgs
 
 __all__ = [
+    "CancellablePromise",
     "Client",
     "ClientOptions",
     "ConnectionErrorData",

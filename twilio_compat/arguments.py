@@ -29,7 +29,6 @@ __all__ = [
     "array",
     "check",
     "checked",
-    "form_data",
     "instance_of",
     "json_type",
     "literal",
@@ -124,8 +123,6 @@ non_negative_integer: Final[Rule] = _Simple(
 positive_integer: Final[Rule] = _Simple(
     "a positive integer", lambda value: non_negative_integer.accepts(value) and value != 0
 )
-form_data: Final[Rule] = _Simple("an instance of FormData", lambda value: False)
-"""Python has no browser form; the texts of Twilio name it all the same."""
 
 
 def instance_of(kind: type, name: str | None = None) -> Rule:

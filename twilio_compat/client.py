@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.metadata import version
 from types import TracebackType
@@ -36,11 +37,13 @@ from twilio_compat.arguments import (
     undefined,
 )
 from twilio_compat.backend import Backend
+from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.connection import Connection, ConnectionState
 from twilio_compat.conversation import Conversation, CreateConversationOptions
 from twilio_compat.conversations import Conversations
 from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
+from twilio_compat.media import Media, media_sids, some_media, temporary_urls
 from twilio_compat.paginator import Paginator
 from twilio_compat.records import ConversationDraft, JSONValue
 from twilio_compat.session import Session
@@ -244,6 +247,20 @@ class Client(ReplayEventEmitter):
         """Return the conversations the user is in, fifty a page, in ascending order of sid."""
         await self._session.ready()
         return await self._conversations.subscribed()
+
+    @checked(contentSet=some_media)
+    def getTemporaryContentUrlsForMedia(
+        self, contentSet: Sequence[Media]
+    ) -> CancellablePromise[dict[str, str]]:
+        """Return URLs by sid, as `Media.getContentTemporaryUrl` does one, for all files in one request."""
+        return temporary_urls(self._session, [each.sid for each in contentSet])
+
+    @checked(mediaSids=media_sids)
+    def getTemporaryContentUrlsForMediaSids(
+        self, mediaSids: Sequence[str]
+    ) -> CancellablePromise[dict[str, str]]:
+        """Return URLs by sid; errors as `Media.getContentTemporaryUrl`."""
+        return temporary_urls(self._session, mediaSids)
 
 
 def _draft_of(options: CreateConversationOptions) -> ConversationDraft:

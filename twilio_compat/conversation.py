@@ -15,7 +15,6 @@ from twilio_compat.arguments import (
     any_of,
     check,
     checked,
-    form_data,
     instance_of,
     literal,
     non_empty_string,
@@ -29,7 +28,7 @@ from twilio_compat.arguments import (
     undefined,
 )
 from twilio_compat.emitter import ReplayEventEmitter
-from twilio_compat.media import SendMediaOptions, media_options
+from twilio_compat.media_upload import FormData, SendMediaOptions, form_data, media_options
 from twilio_compat.message import Message
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
 from twilio_compat.paginator import Paginator
@@ -245,7 +244,7 @@ class Conversation(ReplayEventEmitter):
     )
     async def sendMessage(
         self,
-        message: str | SendMediaOptions | None,
+        message: str | FormData | SendMediaOptions | None,
         attributes: JSONValue = None,
         emailOptions: SendEmailOptions | None = None,
     ) -> int:
@@ -259,8 +258,8 @@ class Conversation(ReplayEventEmitter):
             unsent.text = message or ""
             unsent.emailOptions = emailOptions or {}
         else:
-            unsent.mediaContent.append(message)
-        return await unsent.send()
+            unsent.mediaContent.append(("media", message))
+        return await unsent._deliver()
 
     def prepareMessage(self) -> MessageBuilder:
         """Begin a message; ``.build().send()`` sends it."""

@@ -8,10 +8,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
-from twilio_compat.arguments import checked, json_type, string
+from twilio_compat.arguments import checked, json_type, non_empty_string, optional, string
+from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import NotFoundError
-from twilio_compat.media import Media
+from twilio_compat.media import Media, any_media, media_sids, some_media, temporary_urls
 from twilio_compat.receipts import AggregatedDeliveryReceipt, DetailedDeliveryReceipt
 from twilio_compat.recipients import ChannelMetadata, RecipientDescriptor
 from twilio_compat.records import JSONValue, MediaCategory, MessageChanges, MessageRecord
@@ -146,6 +147,47 @@ class Message(ReplayEventEmitter):
         """Return the files of the given *categories*."""
         return [Media(self._session, each) for each in self._record.media if each.category in categories]
 
+    def getMediaByCategory(self, categories: Sequence[MediaCategory]) -> list[Media]:
+        """Do as `getMediaByCategories` does; deprecated at Twilio in favour of it."""
+        return self.getMediaByCategories(categories)
+
+    @checked(type=optional(non_empty_string))
+    def getEmailBody(self, type: str | None = "text/plain") -> Media | None:
+        """Return the body of an e-mail that has the given MIME type."""
+        return self._part("body", type)
+
+    @checked(type=optional(non_empty_string))
+    def getEmailHistory(self, type: str | None = "text/plain") -> Media | None:
+        """Return the history of an e-mail, what it replies to, that has the given MIME type."""
+        return self._part("history", type)
+
+    # Where its files are
+
+    @checked(contentSet=some_media)
+    def getTemporaryContentUrlsForMedia(
+        self, contentSet: Sequence[Media]
+    ) -> CancellablePromise[dict[str, str]]:
+        """Return URLs by sid, as `Media.getContentTemporaryUrl` does one, for all files in one request."""
+        return temporary_urls(self._session, [each.sid for each in contentSet])
+
+    @checked(mediaSids=media_sids)
+    def getTemporaryContentUrlsForMediaSids(
+        self, mediaSids: Sequence[str]
+    ) -> CancellablePromise[dict[str, str]]:
+        """Return URLs by sid; errors as `Media.getContentTemporaryUrl`."""
+        return temporary_urls(self._session, mediaSids)
+
+    def getTemporaryContentUrlsForAttachedMedia(self) -> CancellablePromise[dict[str, str]]:
+        """Return the URLs of `attachedMedia` by sid. `ArgumentError` where there are none, as at Twilio."""
+        return self.getTemporaryContentUrlsForMediaSids([each.sid for each in self.attachedMedia])
+
+    @checked(contentSet=any_media)
+    async def attachTemporaryUrlsFor(self, contentSet: Sequence[Media]) -> list[Media]:
+        """Return the files as they are, if all exist; deprecated at Twilio. `NotFoundError` 50507."""
+        if contentSet:
+            await self.getTemporaryContentUrlsForMedia(contentSet)
+        return [*contentSet]
+
     # What can be done with it
 
     async def getParticipant(self) -> Participant:
@@ -185,6 +227,10 @@ class Message(ReplayEventEmitter):
         await session.backend.messages.delete(session.actor, self._record.conversation_sid, self.sid)
         self._conversation._standing.message_removed(self.index)
         return self
+
+    def _part(self, category: MediaCategory, type: str | None) -> Media | None:
+        parts = self.getMediaByCategories([category])
+        return next((each for each in parts if each.contentType == (type or "text/plain")), None)
 
     async def _change(self, changes: MessageChanges) -> Self:
         session = self._session

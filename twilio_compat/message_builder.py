@@ -2,29 +2,42 @@
 
 A chain that ends before ``send()`` sends nothing, at Twilio and here, and Twilio says nothing about it. Here an
 `UnsentMessageWarning` names the line that began the message, as soon as Python collects what was dropped.
+
+Sending begins with the call of ``send()``, not with awaiting it. The files are uploaded one after another in the
+order of `UnsentMessage.mediaContent`, then the message is posted. Called off before that, it is as if it had never
+been sent; from then on the service decides, and the message, if it came about, is announced like any other.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Final, Self, TypedDict
+from collections.abc import Collection, Generator, Sequence
+from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 from uuid import uuid4
 
-from twilio_compat.arguments import checked, json_type, string
-from twilio_compat.errors import ArgumentError, UnsentMessageWarning
-from twilio_compat.media import SendMediaOptions, check_media, upload_of
-from twilio_compat.records import JSONValue, MediaRecord, MessageDraft
+from twilio_compat.arguments import any_of, array, checked, instance_of, json_type, optional, string
+from twilio_compat.cancellable import CancellablePromise
+from twilio_compat.content import ContentTemplateVariable
+from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
+from twilio_compat.media_upload import (
+    FormData,
+    SendMediaOptions,
+    check_media,
+    form_data,
+    send_media_options,
+    upload_of,
+)
+from twilio_compat.records import MEGABYTE, JSONValue, MediaCategory, MediaRecord, MessageDraft
 
 if TYPE_CHECKING:
     from twilio_compat.conversation import Conversation
     from twilio_compat.session import Session
 
-__all__ = ["MEDIA_LIMIT", "MessageBuilder", "SendEmailOptions", "UnsentMessage"]
+__all__ = ["MessageBuilder", "SendEmailOptions", "UnsentMessage"]
 
-MEDIA_LIMIT: Final = 10
-"""How many files a message may have."""
+Payload: TypeAlias = FormData | SendMediaOptions
+"""What a file is given as."""
 
 
 class SendEmailOptions(TypedDict, total=False):
@@ -56,8 +69,10 @@ class UnsentMessage:
         """Begin with nothing in it. With an *origin*, warn where it is dropped unsent."""
         self.text: str | None = None
         self.attributes: JSONValue = {}
-        self.mediaContent: list[SendMediaOptions] = []
+        self.mediaContent: list[tuple[MediaCategory, Payload]] = []
         self.emailOptions: SendEmailOptions = {}
+        self.contentSid: str | None = None
+        self.contentVariables: Sequence[ContentTemplateVariable] = ()
         self._session = session
         self._conversation = conversation
         self._origin = origin
@@ -67,27 +82,37 @@ class UnsentMessage:
         if self._origin is not None:
             self._origin.warn("send()")
 
-    async def send(self) -> int:
+    def send(self) -> CancellablePromise[int]:
         """Upload the media one after another, send the message, and return its index.
 
         Raises `LimitError` for what does not fit, `ForbiddenError` where the user may not write, and
         `BackendError` where the service fails; then nothing was sent.
         """
         self._origin = None
-        media = [await self._upload(each) for each in self.mediaContent]
+        return self._session.promises.begin(self._deliver())
+
+    async def _deliver(self) -> int:
+        media = await self._upload()
         return await self._conversation._standing.messages.send(self._draft(tuple(media)))
 
-    async def _upload(self, given: SendMediaOptions) -> MediaRecord:
-        async with upload_of(given) as upload:
-            return await self._session.backend.media.upload(self._session.actor, upload)
+    async def _upload(self) -> list[MediaRecord]:
+        session, uploaded, room = self._session, [], self._session.backend.limits.media_total_size
+        for category, payload in self.mediaContent:
+            async with upload_of(payload, category) as upload:
+                uploaded.append(await session.backend.media.upload(session.actor, upload))
+            if sum(each.size for each in uploaded) > room * MEGABYTE:
+                raise LimitError(f"Message media size is too large: over {room} MB in all", code=50512)
+        return uploaded
 
     def _draft(self, media: tuple[MediaRecord, ...]) -> MessageDraft:
         return MessageDraft(
             mutation_id=uuid4().hex,
-            body=self.text if media else self.text or "",
+            body=self.text if media or self.contentSid else self.text or "",
             attributes=self.attributes,
             subject=self.emailOptions.get("subject"),
             media=media,
+            content_sid=self.contentSid,
+            content_variables={each.name: each.value for each in self.contentVariables},
         )
 
 
@@ -104,6 +129,8 @@ class MessageBuilder:
         self._message = UnsentMessage(session, conversation)
         self._session = session
         self._conversation = conversation
+        self._email_bodies: dict[str, Payload] = {}
+        self._email_histories: dict[str, Payload] = {}
         self._built = False
 
     def __await__(self) -> Generator[None, None, Self]:
@@ -112,9 +139,7 @@ class MessageBuilder:
 
     def __del__(self) -> None:
         """Warn where something was put in and nothing was built."""
-        message = self._message
-        holds = message.text is not None or message.mediaContent or message.attributes or message.emailOptions
-        if holds and not self._built:
+        if not self._built and self._holds_something():
             self._origin.warn("build().send()")
 
     @checked(text=string)
@@ -135,30 +160,83 @@ class MessageBuilder:
         self._message.attributes = attributes
         return self
 
-    def addMedia(self, payload: SendMediaOptions) -> Self:
+    @checked(contentType=string, body=any_of(form_data, send_media_options))
+    def setEmailBody(self, contentType: str, body: Payload) -> Self:
+        """Set the body of an e-mail in the format *contentType*, ``text/plain`` or ``text/html``."""
+        self._email_bodies[contentType] = body
+        return self
+
+    @checked(contentType=string, history=any_of(form_data, send_media_options))
+    def setEmailHistory(self, contentType: str, history: Payload) -> Self:
+        """Set what an e-mail replies to, in the format *contentType*, ``text/plain`` or ``text/html``."""
+        self._email_histories[contentType] = history
+        return self
+
+    @checked(
+        contentSid=string,
+        contentVariables=optional(array("content variables", instance_of(ContentTemplateVariable))),
+    )
+    def setContentTemplate(
+        self, contentSid: str, contentVariables: Sequence[ContentTemplateVariable] | None = None
+    ) -> Self:
+        """Make the message of a template: its text takes the place of the body. Other values are the template's."""
+        self._message.contentSid = contentSid
+        self._message.contentVariables = contentVariables or ()
+        return self
+
+    def addMedia(self, payload: Payload) -> Self:
         """Attach a file: its ``contentType``, its ``media`` and, where it has one, its ``filename``."""
         check_media(payload)
-        self._message.mediaContent.append(payload)
+        self._message.mediaContent.append(("media", payload))
         return self
 
     def build(self) -> UnsentMessage:
-        """Return the message, ready to `send`. `ArgumentError` where it has more than ten files."""
-        if (count := len(self._message.mediaContent)) > MEDIA_LIMIT:
-            raise ArgumentError(f"Too many media attachments in the message ({count} > {MEDIA_LIMIT})")
+        """Return the message, ready to `send`; may be repeated.
+
+        Raises `ArgumentError` for more files, or other formats of an e-mail, than the conversation's limits allow.
+        The sizes show when the files are uploaded.
+        """
+        limits = self._session.backend.limits
+        _check_formats("body", self._email_bodies, limits.email_body_types)
+        _check_formats("history", self._email_histories, limits.email_history_types)
+        if (count := len(self._message.mediaContent)) > limits.media_count:
+            raise ArgumentError(f"Too many media attachments in the message ({count} > {limits.media_count})")
         self._built = True
         return self._copy()
 
-    async def buildAndSend(self) -> int:
+    def buildAndSend(self) -> CancellablePromise[int]:
         """Do ``build().send()``."""
-        return await self.build().send()
+        return self.build().send()
+
+    def _holds_something(self) -> bool:
+        message = self._message
+        return message.text is not None or any(
+            (
+                message.mediaContent,
+                message.attributes,
+                message.emailOptions,
+                message.contentSid,
+                self._email_bodies,
+                self._email_histories,
+            )
+        )
 
     def _copy(self) -> UnsentMessage:
-        built = UnsentMessage(self._session, self._conversation, self._origin)
-        built.text = self._message.text
-        built.attributes = self._message.attributes
-        built.mediaContent = [*self._message.mediaContent]
-        built.emailOptions = {**self._message.emailOptions}
+        mine, built = self._message, UnsentMessage(self._session, self._conversation, self._origin)
+        built.text, built.attributes, built.emailOptions = mine.text, mine.attributes, {**mine.emailOptions}
+        built.contentSid, built.contentVariables = mine.contentSid, mine.contentVariables
+        built.mediaContent = [
+            *mine.mediaContent,
+            *(("body", each) for each in self._email_bodies.values()),
+            *(("history", each) for each in self._email_histories.values()),
+        ]
         return built
 
     async def _itself(self) -> Self:
         return self
+
+
+def _check_formats(part: str, given: Collection[str], allowed: Collection[str]) -> None:
+    for each in given:
+        if each not in allowed:
+            raise ArgumentError(f"Unsupported email {part} content type {each}")

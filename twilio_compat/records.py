@@ -25,6 +25,10 @@ DeliveryStatus: TypeAlias = Literal["sent", "delivered", "failed", "read", "unde
 PushChannel: TypeAlias = Literal["fcm", "apn"]
 
 
+MEGABYTE: Final = 1024 * 1024
+"""Bytes of what limits call an MB. Twilio does not say which it means; this is the larger."""
+
+
 class Unchanged(Enum):
     """The type of `UNCHANGED`, so that None can be a value to change something to."""
 
@@ -111,7 +115,7 @@ class ConversationChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationLimits:
-    """What a message may carry. Sizes are in MB of 1,000,000 bytes, as at Twilio."""
+    """What a message may carry. Sizes are in `MEGABYTE`."""
 
     media_count: int
     media_size: int

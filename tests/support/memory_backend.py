@@ -628,7 +628,7 @@ class MemoryBackend:
         self.user_conversations = MemoryUserConversations(service)
         self.content_templates = MemoryContentTemplates(service)
         self.push_registrations = MemoryPushRegistrations(service)
-        self.limits = ConversationLimits(media_count=10, media_size=150, media_total_size=1500)
+        self.limits = ConversationLimits(media_count=10, media_size=150, media_total_size=150)
         self.reachability_enabled = False
 
     async def sign_in(self, token: str) -> Actor:

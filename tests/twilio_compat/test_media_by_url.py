@@ -286,7 +286,7 @@ async def test_it_is_fetched_each_time_it_is_sent_and_not_before(
 
 @pytest.mark.parametrize("url", ["ftp://example.com/f", "/f", "http:///f", "file:///etc/passwd"])
 async def test_a_url_that_is_not_of_the_web_is_refused_at_once(room: Conversation, url: str) -> None:
-    with pytest.raises(ArgumentError, match=r"or an http\(s\) URL\), but got malformed media options"):
+    with pytest.raises(ArgumentError, match=r"or an http\(s\) URL\), but got malformed send media options"):
         room.prepareMessage().addMedia({"media": httpx.URL(url)})
     with pytest.raises(ArgumentError, match=r"or an http\(s\) URL\)"):
         await room.sendMessage({"media": httpx.URL(url)})

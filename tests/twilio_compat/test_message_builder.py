@@ -15,7 +15,7 @@ from tests.support.journal import settle
 from tests.support.memory_backend import MemoryService
 from twilio_compat import Client, Conversation
 from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
-from twilio_compat.media import MediaContent
+from twilio_compat.media_upload import MediaContent
 
 
 @pytest.fixture
