@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 An ACS message has a text (`content`, not empty, about 28 KB) and string metadata (about 1 KB). A Twilio message has
-a body, or none, JSON attributes, a subject and up to ten media. The body is the content. The rest is metadata, in
-two groups:
+a body, or none, JSON attributes, a subject, up to ten media, and the content template it was made of. The body is
+the content. The rest is metadata, in two groups:
 
 * for clients written for ACS: ``hasAttachment`` is ``"true"`` and ``attachmentUrl`` the first file's URL, as in
   Microsoft's guide for those who come from Twilio; ``fileSharingMetadata`` is the JSON array of all files that
@@ -18,13 +18,16 @@ two groups:
   ``twAttributes`` the attributes, as JSON, unless ``{}``
   ``twMedia``      the media, as JSON arrays ``[sid, content type, size, filename, category]``
   ``twSubject``    the subject, as JSON
+  ``twEditor``     the sid of the participant who edited it last, where that was not its author
+  ``twContentSid`` the sid of the content template
+  ``twContent``    what that template had, filled in, as JSON: a later change of it is no change of the message
   ===============  =====================================================================================
 
 Keys and values together stay within a budget of UTF-8 bytes. They are placed in the order: ``twId``, ``twBody``,
-``twMore``, ``hasAttachment`` and ``attachmentUrl``, ``twAttributes``, ``twMedia``, ``twSubject``,
-``fileSharingMetadata``. Of those, the attributes, media and subject go to the overflow where they do not fit; the
-keys for ACS clients are left out, since the media can still be read. The overflow's id is the hash of its text, so
-writing it twice is harmless and an edit never changes what another reader is about to read.
+``twMore``, ``hasAttachment`` and ``attachmentUrl``, ``twAttributes``, ``twMedia``, ``twSubject``, ``twContentSid``,
+``twContent``, ``fileSharingMetadata``. Of those, the attributes, media, subject and template go to the overflow where
+they do not fit; the keys for ACS clients are left out, since the media can still be read. The overflow's id is the
+hash of its text, so writing it twice is harmless and an edit never changes what another reader is about to read.
 
 ACS refuses an empty content. A message without a body carries its file names instead, and the hash in ``twBody``
 tells that stand-in from a text that an ACS client has put in its place since: the body follows the content.
@@ -62,8 +65,12 @@ NO_TEXT = "(no text)"
 
 ID, BODY, MORE = "twId", "twBody", "twMore"
 ATTRIBUTES, MEDIA, SUBJECT = "twAttributes", "twMedia", "twSubject"
+EDITOR = "twEditor"
+CONTENT_SID, CONTENT = "twContentSid", "twContent"
+KEPT = (ATTRIBUTES, MEDIA, SUBJECT, CONTENT_SID, CONTENT)
+"""What must be read back, in the order in which it is placed."""
 HAS_ATTACHMENT, ATTACHMENT_URL, FILES = "hasAttachment", "attachmentUrl", "fileSharingMetadata"
-OWN_KEYS = frozenset({ID, BODY, MORE, ATTRIBUTES, MEDIA, SUBJECT, HAS_ATTACHMENT, ATTACHMENT_URL, FILES})
+OWN_KEYS = frozenset({ID, BODY, MORE, *KEPT, EDITOR, HAS_ATTACHMENT, ATTACHMENT_URL, FILES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,7 @@ class DecodedMessage:
     """What was read. ``mutation_id`` is None for a message from an ACS client.
 
     ``links`` gives, by sid, the URLs of its media that the metadata holds: all of them where an ACS client wrote it.
+    ``editor`` is the sid of the participant who edited it last, None for its author.
     """
 
     body: str | None
@@ -89,30 +97,39 @@ class DecodedMessage:
     media: tuple[MediaRecord, ...] = ()
     mutation_id: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    editor: str | None = None
+    content_sid: str | None = None
+    content: Mapping[str, JSONValue] = field(default_factory=dict)
+    """What the content template had, filled in, by type."""
 
 
-def encode(draft: MessageDraft, media_urls: Mapping[str, str], *, budget: int) -> EncodedMessage:
+def encode(
+    draft: MessageDraft,
+    media_urls: Mapping[str, str],
+    *,
+    budget: int,
+    content: Mapping[str, JSONValue] | None = None,
+) -> EncodedMessage:
     """Return *draft* as ACS content and metadata of at most *budget* bytes.
 
-    *media_urls* gives the URL of each of the draft's media by sid. An empty ``draft.mutation_id`` keeps a message
-    that an ACS client wrote one of theirs. `LimitError` 50504 (body), 50303 (attributes) and 20422 (subject),
-    `TwilsockUpstreamError` 50304 for attributes that are not JSON, `ArgumentError` for text that is not Unicode.
+    *media_urls* gives the URL of each of the draft's media by sid, *content* what its template has, filled in. An
+    empty ``draft.mutation_id`` keeps a message that an ACS client wrote one of theirs. `LimitError` 50504 (body),
+    50303 (attributes) and 20422 (subject), `TwilsockUpstreamError` 50304 for attributes that are not JSON,
+    `ArgumentError` for text that is not Unicode.
     """
     if budget < SMALLEST_BUDGET:
         raise ConfigurationError(f"metadata_budget is {budget}; it must be at least {SMALLEST_BUDGET} bytes")
-    content = _content(draft)
-    ids = _ids(draft, content)
+    text = _content(draft)
+    ids = _ids(draft, text)
     shown = _shown(draft.media, media_urls)
-    kept = _kept(draft)
+    kept = _kept(draft, content)
     space, left_over = _fill(ids | shown, kept, budget)
     overflow_id = overflow = None
     if left_over:
         overflow_id, overflow, space = _overflow(ids | shown, kept, budget)
     if draft.media:
         space.put(FILES, _file_list(draft.media, media_urls))
-    return EncodedMessage(
-        content=content, metadata=space.metadata, overflow_id=overflow_id, overflow=overflow
-    )
+    return EncodedMessage(content=text, metadata=space.metadata, overflow_id=overflow_id, overflow=overflow)
 
 
 def overflow_id(metadata: Mapping[str, str]) -> str | None:
@@ -123,9 +140,11 @@ def overflow_id(metadata: Mapping[str, str]) -> str | None:
 def metadata_patch(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Return the update that turns *old* into *new* at ACS, which merges and drops keys whose value is empty.
 
-    Keys of others stay.
+    It names only keys that differ, so that it undoes nothing that somebody else changes meanwhile. Keys of others
+    stay.
     """
-    return {key: "" for key in old if key in OWN_KEYS} | dict(new)
+    dropped = {key: "" for key in old if key in OWN_KEYS and key not in new}
+    return dropped | {key: value for key, value in new.items() if old.get(key) != value}
 
 
 def decode(content: str, metadata: Mapping[str, str], overflow: str | None = None) -> DecodedMessage:
@@ -133,8 +152,9 @@ def decode(content: str, metadata: Mapping[str, str], overflow: str | None = Non
 
     Without the overflow that `overflow_id` names, what it holds reads as if it had not been given.
     """
-    kept = _object(overflow) | {key: metadata[key] for key in (ATTRIBUTES, MEDIA, SUBJECT) if key in metadata}
+    kept = _strings(overflow) | {key: metadata[key] for key in KEPT if key in metadata}
     subject = _loads(kept.get(SUBJECT))
+    template = _loads(kept.get(CONTENT))
     if ID in metadata or MEDIA in kept:
         media = _media(_loads(kept.get(MEDIA)))
         links = _own_links(metadata, {each.sid for each in media})
@@ -147,6 +167,9 @@ def decode(content: str, metadata: Mapping[str, str], overflow: str | None = Non
         media=media,
         mutation_id=metadata.get(ID) or None,
         links=links,
+        editor=metadata.get(EDITOR) or None,
+        content_sid=kept.get(CONTENT_SID) or None,
+        content=template if isinstance(template, dict) else {},
     )
 
 
@@ -215,7 +238,7 @@ def _shown(media: Sequence[MediaRecord], urls: Mapping[str, str]) -> dict[str, s
     return {HAS_ATTACHMENT: "true", ATTACHMENT_URL: urls[media[0].sid]} if media else {}
 
 
-def _kept(draft: MessageDraft) -> dict[str, str]:
+def _kept(draft: MessageDraft, content: Mapping[str, JSONValue] | None) -> dict[str, str]:
     """Return what must be read back, by key, as JSON."""
     kept = {}
     if draft.attributes != {}:
@@ -224,6 +247,11 @@ def _kept(draft: MessageDraft) -> dict[str, str]:
         kept[MEDIA] = _compact([_row(each) for each in draft.media])
     if draft.subject is not None:
         kept[SUBJECT] = _subject(draft.subject)
+    if draft.content_sid is not None:
+        kept[CONTENT_SID] = draft.content_sid
+    if content:
+        kept[CONTENT] = _compact(dict(content))
+        _utf8(kept[CONTENT], "content template")
     return kept
 
 
@@ -345,7 +373,7 @@ def _name_in(url: str) -> str | None:
     return unquote(url.partition("?")[0].partition("#")[0].rpartition("/")[2]) or None
 
 
-def _object(text: str | None) -> dict[str, str]:
+def _strings(text: str | None) -> dict[str, str]:
     value = _loads(text)
     return (
         {key: each for key, each in value.items() if isinstance(each, str)} if isinstance(value, dict) else {}

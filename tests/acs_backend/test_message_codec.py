@@ -37,7 +37,9 @@ drafts = st.builds(
     attributes=json_values,
     subject=st.none() | st.text(max_size=256),
     media=st.lists(media_records, max_size=10).map(tuple),
+    content_sid=st.none() | st.just("HX" + "0" * 32),
 )
+contents = st.dictionaries(st.text(max_size=10), json_values, max_size=3)
 
 
 def urls_of(draft: MessageDraft) -> dict[str, str]:
@@ -48,9 +50,11 @@ def size_of(metadata: dict[str, str]) -> int:
     return sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items())
 
 
-@given(drafts, st.integers(codec.SMALLEST_BUDGET, 4096))
-def test_a_message_comes_back_as_it_went(draft: MessageDraft, budget: int) -> None:
-    encoded = codec.encode(draft, urls_of(draft), budget=budget)
+@given(drafts, contents, st.integers(codec.SMALLEST_BUDGET, 4096))
+def test_a_message_comes_back_as_it_went(
+    draft: MessageDraft, content: dict[str, JSONValue], budget: int
+) -> None:
+    encoded = codec.encode(draft, urls_of(draft), budget=budget, content=content)
     decoded = codec.decode(encoded.content, encoded.metadata, encoded.overflow)
     assert (draft.body, draft.attributes, draft.subject, draft.media, draft.mutation_id) == (
         decoded.body,
@@ -59,6 +63,7 @@ def test_a_message_comes_back_as_it_went(draft: MessageDraft, budget: int) -> No
         decoded.media,
         decoded.mutation_id,
     )
+    assert (draft.content_sid, content) == (decoded.content_sid, decoded.content)
 
 
 @given(drafts, st.integers(codec.SMALLEST_BUDGET, 4096))
@@ -128,6 +133,14 @@ def test_attributes_are_shown_before_the_list_of_files_when_room_is_short() -> N
         encoded.metadata
     )
     assert encoded.overflow is None
+
+
+def test_attributes_have_room_before_a_template() -> None:
+    draft = MessageDraft(mutation_id="m", body="b", attributes={"a": "x" * 60}, content_sid="HX" + "0" * 32)
+    content: dict[str, JSONValue] = {"twilio/text": {"body": "y" * 200}}
+    encoded = codec.encode(draft, {}, budget=300, content=content)
+    assert {codec.ID, codec.MORE, codec.ATTRIBUTES, codec.CONTENT_SID} == encoded.metadata.keys()
+    assert {codec.CONTENT} == json.loads(encoded.overflow or "").keys()
 
 
 def test_a_body_follows_the_content_that_an_acs_client_puts_in_its_place() -> None:
