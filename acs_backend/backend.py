@@ -55,6 +55,7 @@ class _Core:
     clients: AcsClients
     identities: Identities
     media: Media
+    content_templates: ContentTemplates
     recorder: Recorder
     hub: Hub
     now: Callable[[], datetime]
@@ -86,6 +87,7 @@ class _Parts:
             self.conversations,
             self.participants,
             core.media,
+            core.content_templates,
             self.ledger,
             self.listings,
             Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
@@ -143,7 +145,7 @@ class AcsBackend:
             core.database, core.identities, parts.conversations, core.hub, clock=core.now
         )
         """What conversations are to the acting user."""
-        self.content_templates: ContentTemplates = ContentTemplates(core.database, core.identities)
+        self.content_templates: ContentTemplates = core.content_templates
         """Content templates."""
         self.push_registrations: PushRegistrations = PushRegistrations(
             core.database, core.identities, clock=core.now
@@ -202,6 +204,7 @@ def _core(
         clients=clients,
         identities=identities,
         media=Media(settings, database, clients.transport, clock=now),
+        content_templates=ContentTemplates(database, identities),
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         hub=Hub(),
         now=now,

@@ -17,6 +17,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from acs_backend import message_codec
 from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
@@ -39,6 +40,7 @@ from twilio_compat.records import (
     UNCHANGED,
     Actor,
     Direction,
+    JSONValue,
     MessageChanges,
     MessageDraft,
     MessagePage,
@@ -63,6 +65,7 @@ class Messages:
         conversations: Conversations,
         participants: Participants,
         media: Media,
+        content_templates: ContentTemplates,
         ledger: Ledger,
         listings: Listings,
         sender: Sender,
@@ -78,6 +81,7 @@ class Messages:
         self._conversations = conversations
         self._participants = participants
         self._media = media
+        self._content_templates = content_templates
         self._ledger = ledger
         self._listings = listings
         self._sender = sender
@@ -90,7 +94,8 @@ class Messages:
         """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown."""
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.thread_id(actor, conversation_sid)
-        encoded = await self._encode(thread_id, draft)
+        draft, content = await self._content_templates.applied(draft)
+        encoded = await self._encode(thread_id, draft, content)
         with self._hub.sending(thread_id, draft.mutation_id):
             author = None if actor.identity == user.id else actor.identity
             row = await self._sender.send(user, thread_id, Outgoing(draft.mutation_id, author, encoded))
@@ -121,6 +126,16 @@ class Messages:
             conversation_sid, thread_id, [(row, found[row.message_id]) for row in rows]
         )
         return MessagePage(items=tuple(items), has_older=has_older, has_newer=has_newer)
+
+    async def content(
+        self, actor: Actor, conversation_sid: str, message_sid: str
+    ) -> Mapping[str, JSONValue] | None:
+        """Return what the template of a message had, filled in, by type. `NotFoundError` 50500."""
+        user = await self._identities.acting(actor)
+        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        row = await self._find(user, thread_id, message_sid)
+        (decoded,) = await self._decode(thread_id, [await self._current(user, thread_id, row)])
+        return decoded.content if decoded.content_sid else None
 
     async def update(
         self, actor: Actor, conversation_sid: str, message_sid: str, changes: MessageChanges
@@ -254,13 +269,17 @@ class Messages:
     # Translating
 
     async def _encode(
-        self, thread_id: str, draft: MessageDraft, urls: Mapping[str, str] | None = None
+        self,
+        thread_id: str,
+        draft: MessageDraft,
+        content: Mapping[str, JSONValue],
+        urls: Mapping[str, str] | None = None,
     ) -> EncodedMessage:
         urls = dict(urls or {})
         kept = [each for each in draft.media if each.sid not in urls]
         if kept:
             urls |= await self._media.attachment_urls(kept)
-        encoded = message_codec.encode(draft, urls, budget=self._metadata_budget)
+        encoded = message_codec.encode(draft, urls, budget=self._metadata_budget, content=content)
         if encoded.overflow_id is not None and encoded.overflow is not None:
             async with self._database.write() as connection:
                 await table.add_overflow(connection, thread_id, encoded.overflow_id, encoded.overflow)
@@ -275,8 +294,9 @@ class Messages:
             attributes=decoded.attributes if changes.attributes is UNCHANGED else changes.attributes,
             subject=decoded.subject,
             media=decoded.media,
+            content_sid=decoded.content_sid,
         )
-        return await self._encode(thread_id, draft, decoded.links)
+        return await self._encode(thread_id, draft, decoded.content, decoded.links)
 
     async def _decode(self, thread_id: str, messages: Sequence[ChatMessage]) -> Sequence[DecodedMessage]:
         referenced = {message_codec.overflow_id(each.metadata or {}) for each in messages} - {None}
@@ -315,6 +335,7 @@ def _sent(
         subject=draft.subject,
         media=draft.media,
         participant_sid=participant,
+        content_sid=draft.content_sid,
     )
 
 
@@ -339,6 +360,7 @@ def _record(
         media=decoded.media,
         participant_sid=participant,
         last_updated_by=author if message.edited_on is not None else None,
+        content_sid=decoded.content_sid,
     )
 
 

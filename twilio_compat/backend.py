@@ -161,10 +161,16 @@ class Media(Protocol):
 
 
 class ContentTemplates(Protocol):
-    """Prepared messages."""
+    """Prepared messages. Users read them; the deployment keeps them."""
 
-    async def list(self, actor: Actor) -> Sequence[ContentTemplateRecord]:
-        """Return all of them, in ascending order of sid."""
+    async def list(self, actor: Actor | None) -> Sequence[ContentTemplateRecord]:
+        """Return all of them, in ascending order of sid; without an actor, on behalf of the deployment."""
+
+    async def put(self, templates: Sequence[ContentTemplateRecord]) -> None:
+        """Keep *templates*, in place of those with the same sids; all of them or none."""
+
+    async def remove(self, sids: Sequence[str]) -> None:
+        """Forget templates, all of them or none. `NotFoundError` 20404 for one that is not there."""
 
 
 class PushRegistrations(Protocol):

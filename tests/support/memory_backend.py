@@ -19,10 +19,10 @@ from twilio_compat import events
 from twilio_compat.errors import (
     ConflictError,
     ForbiddenError,
-    LimitError,
     NotFoundError,
     TokenError,
     TwilioCompatError,
+    TwilsockUpstreamError,
 )
 from twilio_compat.records import (
     UNCHANGED,
@@ -497,7 +497,7 @@ class MemoryMessages(_Part):
         for template in self._service.templates:
             if template.sid == draft.content_sid:
                 return fill_in(template.types, {**template.variables, **draft.content_variables})
-        raise LimitError("Invalid content SID", code=50526)
+        raise TwilsockUpstreamError(f"Invalid content SID: {draft.content_sid}", code=50526)
 
     def _find(self, actor: Actor, conversation_sid: str, message_sid: str) -> tuple[Room, int]:
         room = self._service.room(actor, conversation_sid)
@@ -594,9 +594,17 @@ class MemoryUserConversations(_Part):
 class MemoryContentTemplates(_Part):
     """`twilio_compat.backend.ContentTemplates`."""
 
-    async def list(self, actor: Actor) -> Sequence[ContentTemplateRecord]:
+    async def list(self, actor: Actor | None) -> Sequence[ContentTemplateRecord]:
         self._service.enter("content_templates.list")
         return sorted(self._service.templates, key=lambda each: each.sid)
+
+    async def put(self, templates: Sequence[ContentTemplateRecord]) -> None:
+        self._service.enter("content_templates.put")
+        self._service.templates += templates
+
+    async def remove(self, sids: Sequence[str]) -> None:
+        self._service.enter("content_templates.remove")
+        self._service.templates = [each for each in self._service.templates if each.sid not in sids]
 
 
 class MemoryPushRegistrations(_Part):
