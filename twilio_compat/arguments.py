@@ -40,6 +40,7 @@ __all__ = [
     "optional_json",
     "options",
     "positive_integer",
+    "pure_object",
     "show",
     "string",
     "undefined",
@@ -119,6 +120,9 @@ non_empty_string: Final[Rule] = _Simple(
 non_negative_integer: Final[Rule] = _Simple(
     "a non-negative integer",
     lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+)
+pure_object: Final[Rule] = _Simple(
+    "a pure object (non-null and non-array)", lambda value: isinstance(value, Mapping)
 )
 positive_integer: Final[Rule] = _Simple(
     "a positive integer", lambda value: non_negative_integer.accepts(value) and value != 0

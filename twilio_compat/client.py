@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.metadata import version
 from types import TracebackType
@@ -33,18 +33,21 @@ from twilio_compat.arguments import (
     non_empty_string,
     optional,
     options,
+    pure_object,
     string,
     undefined,
 )
 from twilio_compat.backend import Backend
 from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.connection import Connection, ConnectionState
+from twilio_compat.content import ContentTemplate, ContentTemplates
 from twilio_compat.conversation import Conversation, CreateConversationOptions
 from twilio_compat.conversations import Conversations
 from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.media import Media, media_sids, some_media, temporary_urls
 from twilio_compat.paginator import Paginator
+from twilio_compat.push import PushNotification, parse
 from twilio_compat.records import ConversationDraft, JSONValue
 from twilio_compat.session import Session
 from twilio_compat.settings import Settings
@@ -105,6 +108,7 @@ class Client(ReplayEventEmitter):
     * ``conversationUpdated`` ``{"conversation": ..., "updateReasons": [...]}``.
     * ``participantJoined``, ``participantLeft`` a `Participant`, when somebody comes or goes.
     * ``messageAdded``, ``messageRemoved`` a `Message`; ``messageUpdated`` ``{"message": ..., "updateReasons": [...]}``.
+    * ``pushNotification`` a `PushNotification`, from `Client.handlePushNotification` alone.
     * ``userSubscribed`` a `User`; ``userUpdated`` ``{"user": ..., "updateReasons": [...]}``.
     """
 
@@ -127,6 +131,7 @@ class Client(ReplayEventEmitter):
     messageAdded: Final = "messageAdded"
     messageRemoved: Final = "messageRemoved"
     messageUpdated: Final = "messageUpdated"
+    pushNotification: Final = "pushNotification"
     userSubscribed: Final = "userSubscribed"
     userUpdated: Final = "userUpdated"
 
@@ -137,11 +142,13 @@ class Client(ReplayEventEmitter):
         """
         check(1, token, non_empty_string)
         check(2, options, optional(_CLIENT_OPTIONS))
-        self._listeners = ListenerTasks(_running_loop())
+        loop = _running_loop()
+        self._listeners = ListenerTasks(loop)
         super().__init__(self._listeners)
         self._session = Session(self._listeners, self.emit)
         self._user = User(self._session)
         self._conversations = Conversations(self._session)
+        self._content_templates = ContentTemplates(self._session, clock=loop.time)
         self._connection = Connection(
             token, _backend_of(options or {}), self._session, self._user, self._conversations
         )
@@ -247,6 +254,23 @@ class Client(ReplayEventEmitter):
         """Return the conversations the user is in, fifty a page, in ascending order of sid."""
         await self._session.ready()
         return await self._conversations.subscribed()
+
+    async def getContentTemplates(self) -> Sequence[ContentTemplate]:
+        """Return the content templates of the deployment; asked for anew after five seconds, as at Twilio."""
+        await self._session.ready()
+        return await self._content_templates.list()
+
+    @staticmethod
+    def parsePushNotification(notificationPayload: Mapping[str, JSONValue]) -> PushNotification:
+        """Read what Apple's or Google's service handed to the app. `ArgumentError` where Twilio did not send it."""
+        check(1, notificationPayload, pure_object)
+        return parse(notificationPayload)
+
+    @checked(notificationPayload=pure_object)
+    async def handlePushNotification(self, notificationPayload: Mapping[str, JSONValue]) -> None:
+        """Read it, as `parsePushNotification` does, and emit ``pushNotification``."""
+        await self._session.ready()
+        self.emit("pushNotification", self.parsePushNotification(notificationPayload))
 
     @checked(contentSet=some_media)
     def getTemporaryContentUrlsForMedia(

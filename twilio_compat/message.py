@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
 from twilio_compat.arguments import checked, json_type, non_empty_string, optional, string
 from twilio_compat.cancellable import CancellablePromise
+from twilio_compat.content_data import ContentData, shown
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import NotFoundError
 from twilio_compat.media import Media, any_media, media_sids, some_media, temporary_urls
@@ -203,6 +204,10 @@ class Message(ReplayEventEmitter):
         records = await session.backend.messages.receipts(session.actor, where, self.sid)
         return [DetailedDeliveryReceipt._of(each) for each in records]
 
+    def getContentData(self) -> CancellablePromise[ContentData | None]:
+        """Return what it shows where it was made of a content template, filled in; else None. `NotFoundError` 50500."""
+        return self._session.promises.begin(self._content_data())
+
     async def getChannelMetadata(self) -> ChannelMetadata | None:
         """Return None: chat has no metadata of its channel, and ACS carries chat alone."""
         return None
@@ -238,6 +243,13 @@ class Message(ReplayEventEmitter):
         record = await session.backend.messages.update(session.actor, where, self.sid, changes)
         self._conversation._standing.messages.updated(record)
         return self
+
+    async def _content_data(self) -> ContentData | None:
+        if self.contentSid is None:
+            return None
+        session, where = self._session, self._record.conversation_sid
+        types = await session.backend.messages.content(session.actor, where, self.sid)
+        return shown(types or {})
 
     async def _sender(self) -> Participant | None:
         """Look for the sender by sid and then by identity, as Twilio's client does."""
