@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 ACS has no call for a server: each call is some user's, with that user's token. The SDK wants a client object per
 user and per thread, and gives each its own connection pool and a pipeline of a dozen policies. Here all clients
-share one `SharedTransport`, and two small policies take the place of the SDK's own:
+share one `SharedTransport`, and a few small policies take the place of the SDK's own:
 
 * `UserPolicy` adds the headers and the user's token. A token that is refused is renewed once, and the request
   repeated: a 401 had no effect. The token never leaves the endpoint's host: a paging link that names another host
@@ -13,6 +13,7 @@ share one `SharedTransport`, and two small policies take the place of the SDK's 
   garbage becomes a `DecodeError` here and not an `AttributeError` in the SDK. A refusal is raised here too: the SDK
   insists on reading the body of some, and loses the status where that is a proxy's page. It also keeps the service's
   time.
+* `TurnPolicy`, between the two, lets a request wait until ACS's rates allow it (see `acs_backend.turns`).
 
 The SDK's retry policy is left out on purpose: it repeats sends, and knows no deadline (see `acs_backend.retries`).
 The proxy settings of the environment are read once per host, not on each request, which would be half the cost of
@@ -51,6 +52,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy, ContentDecodePolicy, S
 from azure.core.pipeline.transport import AioHttpTransport
 
 from acs_backend.credentials import UserCredential
+from acs_backend.turns import Turns
 from twilio_compat.errors import ConfigurationError
 
 USER_AGENT = f"twilio-acs-compat/{version('twilio-acs-compat')}"
@@ -178,10 +180,16 @@ class UserPolicy(AsyncHTTPPolicy[Any, Any]):
 class AcsClients:
     """The clients of one ACS resource. Cheap to ask: what was asked for before is kept."""
 
-    def __init__(self, endpoint: str, access_key: str | None, *, timeout: float) -> None:
-        """Speak to *endpoint* (no trailing slash); without *access_key* there is no `identity` client."""
+    def __init__(
+        self, endpoint: str, access_key: str | None, *, timeout: float, turns: Turns | None = None
+    ) -> None:
+        """Speak to *endpoint* (no trailing slash); without *access_key* there is no `identity` client.
+
+        Without *turns* requests are sent at once, whatever ACS's rates are.
+        """
         self._endpoint = endpoint
         self._access_key = access_key
+        self._turns = turns
         self.transport = SharedTransport(timeout=timeout)
         """Shared with the storage client."""
         self._answers = AnswerPolicy()
@@ -223,7 +231,7 @@ class AcsClients:
                 transport=self.transport,
                 retry_total=0,
                 permit_redirects=False,
-                per_call_policies=[self._answers],
+                per_call_policies=self._front(),
                 user_agent=USER_AGENT,
             )
         return self._identity
@@ -239,8 +247,12 @@ class AcsClients:
         await self.transport.shut_down()
 
     def _options(self, user: AcsUser) -> dict[str, Any]:
-        policies = [self._answers, UserPolicy(self._endpoint, user.credential)]
+        policies = [*self._front(user.id), UserPolicy(self._endpoint, user.credential)]
         return {"credential": user.credential, "transport": self.transport, "policies": policies}
+
+    def _front(self, user_id: str = "") -> list[SansIOHTTPPolicy[Any, Any] | AsyncHTTPPolicy[Any, Any]]:
+        """Return the policies that every pipeline begins with."""
+        return [self._answers] if self._turns is None else [self._answers, self._turns.policy(user_id)]
 
 
 def rebased(url: str, endpoint: str) -> str:

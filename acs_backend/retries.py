@@ -17,6 +17,9 @@ caller finds out what happened before it tries again.
 
 The pause grows exponentially from a quarter of a second and is drawn at random from its upper half, so that many
 callers do not come back together. When the next pause would end after the deadline, the last error is raised.
+
+While an attempt runs, `current_attempt` tells those who do its work how long it may take. They may wait for a turn
+without its own time running out (`Attempt.paused`).
 """
 
 from __future__ import annotations
@@ -25,9 +28,12 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 import aiohttp
 from azure.core.exceptions import (
@@ -54,6 +60,61 @@ class OutcomeUnknown(Exception):  # noqa: N818  # it reports a state of knowledg
         """Keep *cause*, the error it ended with."""
         super().__init__(f"it is unknown whether the call had its effect: {cause}")
         self.cause = cause
+
+
+class Attempt:
+    """One attempt of a call, while it runs: a time limit, and what there is to know for those who do the work."""
+
+    def __init__(self, until: float, seconds: Callable[[], float], *, is_background: bool) -> None:
+        """The whole call must have ended at *until*; this attempt may take as long as *seconds* says."""
+        self.until = until
+        self.is_background = is_background
+        """Whether nobody waits for the call."""
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(seconds())
+        self._pauses = 0
+        self._token: Token[Attempt | None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or its time has."""
+        return self._token is None or self._timeout.expired()
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        await self._timeout.__aenter__()
+        self._token = _current.set(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; `TimeoutError` where the time was over."""
+        assert self._token is not None
+        _current.reset(self._token)
+        self._token = None
+        await self._timeout.__aexit__(kind, error, trace)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time of the enclosed wait not count; afterwards the attempt has its full time again."""
+        self._pauses += 1
+        self._timeout.reschedule(None)
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses and not self.is_over:
+                self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds())
+
+
+_current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+def current_attempt() -> Attempt | None:
+    """Return the attempt that the running code is part of, if there is one and it is not over."""
+    attempt = _current.get()
+    return None if attempt is None or attempt.is_over else attempt
 
 
 class Retries:
@@ -108,7 +169,7 @@ class Retries:
         attempt = 0
         while True:
             try:
-                async with asyncio.timeout(self._time_for_attempt(until)):
+                async with self._attempt(until):
                     return await call()
             except Exception as error:
                 pause = _retry_after(error)
@@ -118,8 +179,11 @@ class Retries:
                     raise
             attempt += 1
 
-    def _time_for_attempt(self, until: float) -> float:
-        return max(0.0, min(self._attempt_timeout, until - self._clock()))
+    def _attempt(self, until: float, *, is_background: bool = False) -> Attempt:
+        def seconds() -> float:
+            return max(0.0, min(self._attempt_timeout, until - self._clock()))
+
+        return Attempt(until, seconds, is_background=is_background)
 
     def _backoff(self, attempt: int) -> float:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 10))
@@ -130,6 +194,15 @@ class Retries:
             return False
         await self._sleep(pause)
         return True
+
+
+class OneAttempt(Retries):
+    """Runs each call once, in the background; for whoever comes back by themselves."""
+
+    async def idempotent(self, call: Callable[[], Awaitable[T]], *, until: float | None = None) -> T:
+        """Run *call* within the time for one attempt."""
+        async with self._attempt(self._clock() + self._attempt_timeout, is_background=True):
+            return await call()
 
 
 def had_no_effect(error: Exception) -> bool:
@@ -166,9 +239,13 @@ def _may_pass(status: int) -> bool:
 
 
 def _retry_after(error: Exception) -> float | None:
-    """Return the pause in seconds that the service asked for, given as seconds or as a date; None if it did not."""
     response = getattr(error, "response", None)
-    value = response.headers.get("Retry-After") if response is not None else None
+    return None if response is None else retry_after(response.headers)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the pause in seconds that an answer asks for, given as seconds or as a date; None if it does not."""
+    value = headers.get("Retry-After")
     if not value:
         return None
     return float(value) if value.strip().isdecimal() else _seconds_until(value)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
 
 from twilio_compat.errors import ConfigurationError
 
 DEFAULT_DATABASE_URL = "sqlite:///twilio-compat.db"
+
+RateLimits = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Settings:
 
     `from_environment` reads each field that has an environment variable (`ENVIRONMENT`); the rest have defaults
     that suit production and are changed in code, by tests above all. `ConfigurationError` for a time or a size that
-    is not a number above zero.
+    is not a number above zero, and for a choice that there is not.
     """
 
     connection_string: str | None = field(default=None, repr=False)
@@ -56,9 +59,17 @@ class Settings:
     """Pause between two looks for news, per signed-in user."""
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
+    rate_limits: RateLimits = "auto"
+    """Whether requests wait until ACS's rates allow them: ``auto`` is ``on``, but for an emulator on this machine
+    only from its first 429 on; ``off`` sends at once, and repeats what was refused.
+    """
 
     def __post_init__(self) -> None:
-        """Check the numbers: a pause of none would keep asking the service without end."""
+        """Check the numbers: a pause of none would keep asking the service without end; and the choices."""
+        if self.rate_limits not in get_args(RateLimits):
+            raise ConfigurationError(
+                f"The setting rate_limits must be one of {', '.join(get_args(RateLimits))}, not {self.rate_limits!r}"
+            )
         for each in fields(self):
             value = getattr(self, each.name)
             if type(each.default) in (int, float) and not (isinstance(value, int | float) and value > 0):
@@ -88,5 +99,6 @@ ENVIRONMENT: Mapping[str, str] = {
     "database_url": "TWILIO_COMPAT_DATABASE_URL",
     "twilio_api_key": "TWILIO_API_KEY",
     "twilio_api_secret": "TWILIO_API_SECRET",
+    "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
 }
 """Which variable each field of `Settings` is read from."""

@@ -21,6 +21,7 @@ def test_each_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
             "TWILIO_COMPAT_DATABASE_URL": "",
             "TWILIO_API_KEY": "SK1",
             "TWILIO_API_SECRET": "secret",
+            "TWILIO_COMPAT_RATE_LIMITS": "off",
             "PATH": "/bin",
         }
     )
@@ -29,6 +30,7 @@ def test_each_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
         storage_connection_string="AccountName=x;AccountKey=eA==",
         twilio_api_key="SK1",
         twilio_api_secret="secret",
+        rate_limits="off",
     )
 
 
@@ -55,3 +57,8 @@ def test_what_is_missing_is_named_with_its_variable_and_its_purpose() -> None:
 def test_times_and_sizes_are_numbers_above_zero(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^The setting {name} must be a number above zero, not "):
         replace(Settings(), **{name: value})
+
+
+def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="rate_limits must be one of auto, on, off, not 'maybe'"):
+        Settings.from_environment({"TWILIO_COMPAT_RATE_LIMITS": "maybe"})
