@@ -4,6 +4,9 @@ Who changes what others are to hear of adds a change in the same transaction. Tr
 all processes, so the ids of changes ascend in the order in which the transactions were committed: a reader that has
 seen a change has seen every earlier one. A change carries the new state, so that two changes in a row are two pieces
 of news, whenever they are read. Times are in epoch milliseconds.
+
+Old changes are dropped, now and then, by whoever adds one. A reader asks for what comes after the change that it saw
+last. If that one is gone, so may be others that it has not seen, and it must begin anew.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Insert, Row, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from acs_backend.store.schema import changes
 from twilio_compat.records import JSONValue
@@ -46,6 +51,20 @@ class Change:
     content: JSONValue
 
 
+CHANNEL = "twilio_compat_changes"
+"""What PostgreSQL notifies its listeners on."""
+ADDED = "change added"
+"""Key in the ``info`` of a connection whose transaction adds a change."""
+KEPT_MS = 3_600_000
+"""How long a change is kept at least: longer than any reader is away without having to begin anew."""
+TRIMMED_EVERY = 100
+"""Changes after which the old ones are dropped."""
+
+
+class ForgottenChangesError(LookupError):
+    """The change that a reader wants to go on after was dropped, and with it perhaps some that it has not seen."""
+
+
 async def add(
     connection: AsyncConnection,
     kind: Kind,
@@ -55,37 +74,59 @@ async def add(
     acs_id: str | None = None,
     content: JSONValue = None,
 ) -> None:
-    """Add a change to the feed, as part of the transaction that makes it."""
-    await connection.execute(
-        insert(changes).values(
-            changed_at=now, kind=kind.value, thread_id=thread_id, acs_id=acs_id, content=json.dumps(content)
-        )
+    """Add a change to the feed, as part of the transaction that makes it; readers are woken when that is committed."""
+    row = insert(changes).values(
+        changed_at=now, kind=kind.value, thread_id=thread_id, acs_id=acs_id, content=json.dumps(content)
     )
+    change_id = (await connection.execute(_returning(connection, row))).scalar_one()
+    connection.info[ADDED] = True
+    if change_id % TRIMMED_EVERY == 0:
+        await forget(connection, now - KEPT_MS)
+
+
+def _returning(connection: AsyncConnection, row: Insert) -> ReturningInsert[Any]:
+    """Return a statement that gives the id, and on PostgreSQL notifies the listeners with the commit."""
+    if connection.dialect.name == "postgresql":
+        return row.returning(changes.c.change_id, func.pg_notify(CHANNEL, ""))
+    return row.returning(changes.c.change_id)
 
 
 async def newest(connection: AsyncConnection) -> int:
-    """Return the id of the newest change; 0 where there is none."""
+    """Return the id of the newest change; 0 where there never was one."""
     return await connection.scalar(select(func.max(changes.c.change_id))) or 0
 
 
 async def after(connection: AsyncConnection, change_id: int, *, limit: int) -> list[Change]:
-    """Return up to *limit* changes that are newer than *change_id*, in order."""
-    rows = await connection.execute(
-        select(changes).where(changes.c.change_id > change_id).order_by(changes.c.change_id).limit(limit)
-    )
-    return [
-        Change(
-            change_id=row.change_id,
-            changed_at=row.changed_at,
-            kind=Kind(row.kind),
-            thread_id=row.thread_id,
-            acs_id=row.acs_id,
-            content=json.loads(row.content),
-        )
-        for row in rows
-    ]
+    """Return up to *limit* changes that are newer than *change_id*, in order.
+
+    `ForgottenChangesError` where older ones were dropped up to beyond that id.
+    """
+    query = select(changes).where(changes.c.change_id >= change_id).order_by(changes.c.change_id)
+    found = [_read(row) for row in await connection.execute(query.limit(limit + 1))]
+    if change_id == 0:
+        if found and found[0].change_id > 1:
+            raise ForgottenChangesError
+        return found[:limit]
+    if not found or found[0].change_id != change_id:
+        raise ForgottenChangesError
+    return found[1:]
 
 
 async def forget(connection: AsyncConnection, before: int) -> None:
-    """Drop the changes that are older than a time."""
-    await connection.execute(delete(changes).where(changes.c.changed_at < before))
+    """Drop what is older than the newest change from before a time.
+
+    That one stays, for `after` to recognise: whoever has seen it has missed nothing.
+    """
+    newest_old = select(func.max(changes.c.change_id)).where(changes.c.changed_at < before).scalar_subquery()
+    await connection.execute(delete(changes).where(changes.c.change_id < newest_old))
+
+
+def _read(row: Row[Any]) -> Change:
+    return Change(
+        change_id=row.change_id,
+        changed_at=row.changed_at,
+        kind=Kind(row.kind),
+        thread_id=row.thread_id,
+        acs_id=row.acs_id,
+        content=json.loads(row.content),
+    )

@@ -1,4 +1,4 @@
-"""The store's database: connections, transactions, and a schema that several processes may create at once.
+"""The store's database: connections, transactions, and the sign that another process wrote something.
 
 Theory of operation
 -------------------
@@ -11,8 +11,12 @@ says why that is well.
 
 A database in memory (``sqlite://``) is one connection, so all its transactions take turns.
 
-The schema is made on first use, in a write transaction, and carries a number. A store that was made by a newer
-version of this library is refused.
+What is committed outlasts a power cut, on PostgreSQL as its server is set up. On SQLite that means to wait for the
+disk, a fifth of a millisecond to many, which sends have no time for; so a transaction may do without (`durable`), and
+a power cut may then take it back. That is for what a listing of ACS brings back, and only on SQLite: there, all
+processes that share the store go down with it, and none goes on from what is lost.
+
+The schema is made or upgraded on first use, in a write transaction (`acs_backend.store.upgrades`).
 """
 
 from __future__ import annotations
@@ -20,26 +24,28 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
-from sqlalchemy import event, insert, make_url, select, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import (
     ArgumentError,
+    DataError,
     DBAPIError,
-    InterfaceError,
-    InternalError,
+    IntegrityError,
     InvalidRequestError,
     NoSuchModuleError,
-    OperationalError,
+    NotSupportedError,
+    ProgrammingError,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from acs_backend.store import schema, sqlite
+from acs_backend.store import changes, sqlite
+from acs_backend.store.signals import Signals, from_file, from_postgresql
+from acs_backend.store.upgrades import VARIABLE, bring_up_to_date
 from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
-VARIABLE = "TWILIO_COMPAT_DATABASE_URL"
 _ADVISORY_LOCK = 0x7477_636F
 _DRIVERS: Mapping[str, str] = {
     "sqlite": "sqlite+aiosqlite",
@@ -57,12 +63,16 @@ class Database:
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._in_memory = self._sqlite and self._url.database in (None, "", ":memory:")
         self._engine = _engine(self._url, self._in_memory)
-        self._writer = self._engine.execution_options(immediate=True)
+        self._writers = {
+            durable: self._engine.execution_options(immediate=True, durable=durable)
+            for durable in (True, False)
+        }
         if self._sqlite:
             _begin_ourselves(self._engine)
         self._turn = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._ready = False
+        self._listening: set[Signals] = set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -74,23 +84,49 @@ class Database:
                     yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that may write; no other one does until it ends, in any process. Errors as `read`."""
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; no other one does until it ends, in any process. Errors as `read`.
+
+        Not *durable* is for what can be read from ACS again: a power cut may take it back on SQLite.
+        """
         await self._open()
         with _explained():
-            async with self._writing() as connection:
+            async with self._writing(durable=durable) as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def signals(self) -> AsyncIterator[Signals]:
+        """Listen for changes that are added to the feed, in any process. Errors as `read`."""
+        await self._open()
+        with _explained():
+            async with self._open_signals() as listening:
+                self._listening.add(listening)
+                try:
+                    yield listening
+                finally:
+                    self._listening.discard(listening)
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
         await self._engine.dispose()
 
+    def _open_signals(self) -> AbstractAsyncContextManager[Signals]:
+        if not self._sqlite:
+            return from_postgresql(self._engine)
+        return from_file(None if self._in_memory else self._url.database or "")
+
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        async with self._turn, self._writer.begin() as connection:
-            if not self._sqlite:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            yield connection
+    async def _writing(self, *, durable: bool) -> AsyncIterator[AsyncConnection]:
+        async with self._turn, self._writers[durable].connect() as connection:
+            async with connection.begin():
+                if not self._sqlite:
+                    await connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
+                    )
+                yield connection
+            if connection.info.pop(changes.ADDED, False):
+                for each in self._listening:
+                    each.wake()
 
     async def _open(self) -> None:
         if self._ready:
@@ -102,12 +138,8 @@ class Database:
 
     async def _make_schema(self) -> None:
         try:
-            async with self._writing() as connection:
-                if not self._sqlite:
-                    await connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
-                    )
-                await connection.run_sync(_make_schema)
+            async with self._writing(durable=True) as connection:
+                await connection.run_sync(bring_up_to_date)
         except (DBAPIError, sqlite3.Error, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise ConfigurationError(f"The database in {VARIABLE} cannot be used: {reason}") from error
@@ -115,24 +147,14 @@ class Database:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Raise a fault of the database as one of the port; a violated constraint is the caller's to understand."""
+    """Raise a fault of the database as one of the port; what was asked wrongly is the caller's to understand."""
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, ConnectionError) as error:
+    except (IntegrityError, ProgrammingError, DataError, NotSupportedError):
+        raise
+    except (DBAPIError, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise ServiceUnavailableError(f"The database in {VARIABLE} failed: {reason}") from error
-
-
-def _make_schema(connection: Connection) -> None:
-    schema.metadata.create_all(connection)
-    found = connection.scalar(select(schema.versions.c.version))
-    if found is None:
-        connection.execute(insert(schema.versions).values(version=schema.VERSION))
-    elif found > schema.VERSION:
-        raise ConfigurationError(
-            f"The database in {VARIABLE} was made by a newer version of twilio-acs-compat (schema {found}, "
-            f"this one knows {schema.VERSION}); upgrade the package or name another database"
-        )
 
 
 def _checked(url: str) -> URL:
@@ -168,5 +190,8 @@ def _begin_ourselves(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        options = connection.get_execution_options()
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite.Connection)
+        driver.make_durable(options.get("durable", False))
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")

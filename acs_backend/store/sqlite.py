@@ -25,7 +25,7 @@ BUSY_TIMEOUT = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
+    "PRAGMA synchronous = NORMAL",  # as `Connection` begins
     "PRAGMA foreign_keys = ON",
 )
 
@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 async def connect(path: str) -> Connection:
     """Open the database file at *path*, or a new database in memory for ``:memory:``."""
-    connection = Connection(sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False))
+    raw = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    connection = Connection(raw, on_disk=path != ":memory:")
     for pragma in _PRAGMAS:
         await patiently(lambda pragma=pragma: connection.raw.execute(pragma).close())  # type: ignore[misc]  # bound now
     return connection
@@ -55,12 +56,28 @@ async def patiently(step: Callable[[], T]) -> T:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-class Connection:
-    """A connection whose coroutines finish without waiting, unless the database is locked."""
+async def to_its_end(step: Callable[[], None]) -> None:
+    """Run *step* in a thread, and wait for it even if cancelled: nobody else may use its connection before."""
+    running = asyncio.ensure_future(asyncio.to_thread(step))
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    running.result()
+    if cancelled is not None:
+        raise cancelled
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+
+class Connection:
+    """A connection whose coroutines finish without waiting, unless the database is locked or the disk is waited for."""
+
+    def __init__(self, raw: sqlite3.Connection, *, on_disk: bool = True) -> None:
         """Wrap *raw*."""
         self.raw = raw
+        self._on_disk = on_disk
+        self._durable = False
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -77,9 +94,23 @@ class Connection:
         """Make *function* callable from SQL."""
         self.raw.create_function(name, arguments, function, deterministic=deterministic)
 
+    def make_durable(self, wanted: bool) -> None:
+        """Say whether the next transaction, which has not begun, must outlast a power cut once it is committed."""
+        if self._on_disk and wanted != self._durable:
+            self.raw.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}").close()
+            self._durable = wanted
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever another connection has changed the database."""
+        (number,) = self.raw.execute("PRAGMA data_version").fetchone()
+        return int(number)
+
     async def commit(self) -> None:
         """End the transaction, if there is one."""
-        await patiently(self.raw.commit)
+        if self._durable and self.raw.in_transaction:
+            await to_its_end(self.raw.commit)
+        else:
+            await patiently(self.raw.commit)
 
     async def rollback(self) -> None:
         """Undo the transaction, if there is one."""

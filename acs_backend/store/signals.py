@@ -1,0 +1,122 @@
+"""How a process learns that there may be something new in the change feed.
+
+A signal says only that it is time to read, so one too many does no harm, and several may come as one.
+
+* What this process committed itself wakes it at once.
+* PostgreSQL notifies those who listen when a transaction that added a change is committed. That needs a connection
+  of its own, on which something is asked now and then: a connection whose other end went away says nothing.
+  A pooler between must leave the connection to this process (PgBouncer: pool mode ``session``).
+* SQLite has no way to tell another process anything. But it keeps a number that moves with each commit of another
+  connection, and to look at it takes a few microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from acs_backend.store import sqlite
+from acs_backend.store.changes import CHANNEL
+
+LOOK = 0.05
+"""Seconds between two looks at the number of a SQLite file."""
+HEARTBEAT = 15.0
+"""Seconds of silence after which PostgreSQL is asked whether it is still there; and how long it may take to answer."""
+
+
+class Signals(Protocol):
+    """Signs that the feed may have grown."""
+
+    def wake(self) -> None:
+        """Give one."""
+
+    async def wait(self) -> None:
+        """Wait for one. `ConnectionError` or SQLAlchemy's errors where there can be no more."""
+
+
+@asynccontextmanager
+async def from_file(path: str | None) -> AsyncIterator[Signals]:
+    """Open the signals of a SQLite file; None for a database in memory, which no other process can write to."""
+    if path is None:
+        yield _Memory()
+        return
+    connection = await sqlite.connect(path)
+    try:
+        yield _File(connection)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def from_postgresql(engine: AsyncEngine) -> AsyncIterator[Signals]:
+    """Open the signals of a PostgreSQL database, on a connection that is none of the pool's any more."""
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.run_sync(lambda each: each.detach())
+        signals = _PostgreSQL(connection)
+        await signals.listen()
+        yield signals
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def wait(self) -> None:
+        await self._woken.wait()
+        self._woken.clear()
+
+    async def wait_for(self, seconds: float) -> bool:
+        """Wait for at most so long; say whether there was a signal."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+                return True
+        return False
+
+
+class _File(_Memory):
+    def __init__(self, connection: sqlite.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._seen = connection.data_version()
+
+    async def wait(self) -> None:
+        while self._seen == (found := self._connection.data_version()):
+            if await self.wait_for(LOOK):
+                return
+        self._seen = found
+
+
+class _PostgreSQL(_Memory):
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._ended = False
+
+    async def listen(self) -> None:
+        from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]  # it comes without types
+
+        driver: Any = (await self._connection.get_raw_connection()).driver_connection
+        driver.add_termination_listener(lambda _: self._end())
+        try:
+            await driver.add_listener(CHANNEL, lambda *_: self.wake())
+        except (InterfaceError, PostgresError) as error:
+            raise ConnectionError(f"PostgreSQL does not let us listen: {error}") from error
+
+    async def wait(self) -> None:
+        if not await self.wait_for(HEARTBEAT):
+            async with asyncio.timeout(HEARTBEAT):
+                await self._connection.exec_driver_sql("SELECT 1")
+        if self._ended:
+            raise ConnectionError("PostgreSQL closed the connection that listens")
+
+    def _end(self) -> None:
+        self._ended = True
+        self.wake()
