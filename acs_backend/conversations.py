@@ -12,9 +12,8 @@ row in the store, with the topic as its friendly name and the ACS id of its make
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,7 +21,9 @@ from azure.communication.chat import ChatThreadProperties
 from azure.core.exceptions import HttpResponseError
 
 from acs_backend import records
+from acs_backend.checks import changed, check_conversation, check_state
 from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.conversation_edits import PLACEHOLDER_TOPIC, Edits, existing, name_taken, topic_of
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.thread_cursor import ThreadGlance
@@ -31,36 +32,33 @@ from acs_backend.ledger.listings import items
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.records import Known
 from acs_backend.retries import Retries
+from acs_backend.roles import Permission, Roles
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
+from acs_backend.store import changes as feed
 from acs_backend.store import conversations as table
 from acs_backend.store import messages as ledger
 from acs_backend.store import participants
+from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
 from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
-    ConflictError,
     ForbiddenError,
-    LimitError,
+    InvalidResponseError,
     NotFoundError,
     TwilsockUpstreamError,
 )
 from twilio_compat.records import (
+    UNCHANGED,
     Actor,
+    ConversationChanges,
     ConversationDraft,
     ConversationRecord,
-    JSONValue,
 )
 
 T = TypeVar("T")
 
-PLACEHOLDER_TOPIC = "Conversation"
-"""Topic of a thread whose conversation has neither a friendly nor a unique name; ACS refuses an empty one."""
-NAME_LIMIT = 256
-"""Characters that Twilio takes as a friendly or unique name."""
-ATTRIBUTES_LIMIT = 16 * 1024
-"""UTF-8 bytes of JSON that Twilio takes as the attributes of a conversation."""
 ADOPTIONS_AT_ONCE = 8
 THREADS_PER_PAGE = 100
 KNOWN_THREADS = 10_000
@@ -88,13 +86,15 @@ class Conversations:
         self._recorder = recorder
         self._hub = hub
         self._clock = clock
+        self._edits = Edits(database, clock)
+        self._roles = Roles(database)
         self._threads: dict[str, str] = {}
 
     # The port
 
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`."""
-        _check(draft)
+        check_conversation(draft.friendly_name, draft.unique_name, draft.attributes)
         await self._identities.acting(actor)
         if draft.unique_name:
             await self._check_free(draft.unique_name)
@@ -104,7 +104,7 @@ class Conversations:
             added = await table.add(connection, row)
         if not added:
             await self.as_steward(lambda steward: self._delete_thread(steward, row.thread_id))
-            raise _name_taken()
+            raise name_taken()
         self._recorder.settle(row.thread_id, epoch)
         self._remember(row)
         return records.conversation(Known(row), joined=False)
@@ -118,12 +118,33 @@ class Conversations:
         check_text(unique_name, "A unique name")
         async with self._database.read() as connection:
             row = await table.by_unique_name(connection, unique_name)
-        return await self._fetch(actor, _existing(row))
+        return await self._fetch(actor, existing(row))
 
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
         """Return those the actor is a member of, in ascending order of sid."""
         user = await self._identities.acting(actor)
         return await self.records(user, await self.glances(user))
+
+    async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
+        """Change it. Errors as `create` and `get`; `ForbiddenError` 50107, `ConflictError` 50377 once it is closed."""
+        check_conversation(
+            changed(changes.friendly_name, None),
+            changed(changes.unique_name, None),
+            changed(changes.attributes, None),
+        )
+        check_state(changed(changes.state, "active"))
+        row, joined = await self._look(actor, await self.find(actor, sid))
+        user = await self._identities.acting(actor)
+        for permission in _needed(changes):
+            await self._roles.check_member(actor.identity, user.id, row, permission)
+        renames = changes.friendly_name is not UNCHANGED
+        row = await (
+            self._rename(actor, row, changes) if renames else self._edits.write(row.thread_id, changes)
+        )
+        self._hub.nudge(row.thread_id)
+        if changes.state == "closed":
+            await self._identities.notice()
+        return await self._record(user, row, joined=joined)
 
     async def delete(self, actor: Actor, sid: str) -> None:
         """Delete it for everyone; errors as `get`."""
@@ -131,6 +152,7 @@ class Conversations:
         await self.as_member_or_creator(actor, row, lambda user: self._delete_thread(user, row.thread_id))
         async with self._database.write() as connection:
             await table.mark_deleted(connection, row.thread_id, self._now())
+            await feed.add(connection, Kind.MEMBERSHIP, now=self._now(), thread_id=row.thread_id)
         self._threads.pop(sid, None)
         self._hub.nudge(row.thread_id)
 
@@ -146,8 +168,8 @@ class Conversations:
             user = await self._identities.acting(actor)
             mine = [each for each in await self.glances(user) if conversation_sid(each) == sid]
             row = (await self._rows(user, mine)).get(mine[0]) if mine else None
-        self._remember(_existing(row))
-        return _existing(row)
+        self._remember(existing(row))
+        return existing(row)
 
     async def thread_id(self, actor: Actor, sid: str) -> str:
         """Return the thread of a conversation; it never changes, so it is looked up once. Errors as `find`."""
@@ -198,7 +220,7 @@ class Conversations:
         """Return the conversations of threads the user is a member of, in ascending order of sid."""
         rows = await self._rows(user, list(glances))
         for thread_id, row in rows.items():
-            rows[thread_id] = await self._with_topic(row, glances[thread_id].topic)
+            rows[thread_id] = await self._noticed(user, row, glances[thread_id].topic)
         known = await self._known(user, rows)
         found = [records.conversation(each, joined=True) for each in known.values()]
         return sorted(found, key=lambda each: each.sid)
@@ -230,7 +252,7 @@ class Conversations:
 
     async def _new_thread(self, actor: Actor, draft: ConversationDraft) -> Conversation:
         steward = await self._identities.steward()
-        topic = draft.friendly_name or draft.unique_name or PLACEHOLDER_TOPIC
+        topic = topic_of(draft.friendly_name, draft.unique_name)
         token = str(uuid.uuid4())
         chat = self._clients.chat(steward)
         with translated(Subject.CONVERSATION):
@@ -238,6 +260,8 @@ class Conversations:
                 lambda: chat.create_chat_thread(topic, idempotency_token=token)
             )
         thread: ChatThreadProperties = created.chat_thread
+        if not thread.id:
+            raise InvalidResponseError("ACS made a thread and did not say which")
         now = self._now()
         return Conversation(
             sid=conversation_sid(thread.id),
@@ -261,17 +285,50 @@ class Conversations:
     async def _check_free(self, unique_name: str) -> None:
         async with self._database.read() as connection:
             if await table.by_unique_name(connection, unique_name) is not None:
-                raise _name_taken()
+                raise name_taken()
 
     async def _fetch(self, actor: Actor, row: Conversation) -> ConversationRecord:
+        row, joined = await self._look(actor, row)
+        return await self._record(await self._identities.acting(actor), row, joined=joined)
+
+    async def _look(self, actor: Actor, row: Conversation) -> tuple[Conversation, bool]:
+        """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`."""
+
         async def look(user: AcsUser) -> tuple[str, str]:
-            thread = await self._clients.thread(user, row.thread_id).get_properties()
-            return user.id, thread.topic or row.topic
+            return user.id, await self._topic(user, row)
 
         acted_as, topic = await self.as_member_or_creator(actor, row, look)
         joined = acted_as == (await self._identities.acting(actor)).id
-        row = await self._with_topic(row, topic)
-        known = await self._known(await self._identities.acting(actor), {row.thread_id: row})
+        return await self._edits.observe(row, topic), joined
+
+    async def _topic(self, user: AcsUser, row: Conversation) -> str:
+        thread = await self._clients.thread(user, row.thread_id).get_properties()
+        return thread.topic or row.topic
+
+    async def _rename(self, actor: Actor, row: Conversation, changes: ConversationChanges) -> Conversation:
+        """Change the friendly name, and what else *changes* say, in the steps that `conversation_edits` explains."""
+        names = (
+            changed(changes.friendly_name, row.friendly_name),
+            changed(changes.unique_name, row.unique_name),
+        )
+        topic = topic_of(*names)
+        crossed = await self._edits.announce(row.thread_id, changes)
+
+        async def rename(user: AcsUser) -> None:
+            await self._clients.thread(user, row.thread_id).update_topic(topic)
+
+        try:
+            await self.as_member_or_creator(actor, row, rename)
+        except TwilsockUpstreamError:
+            await self._edits.withdraw(row.thread_id, changes)
+            raise
+        written = await self._edits.write(row.thread_id, changes, topic=topic)
+        if crossed or written.next_topic is not None:
+            written, _ = await self._look(actor, written)
+        return written
+
+    async def _record(self, user: AcsUser, row: Conversation, *, joined: bool) -> ConversationRecord:
+        known = await self._known(user, {row.thread_id: row})
         return records.conversation(known[row.thread_id], joined=joined)
 
     async def _known(self, user: AcsUser, rows: Mapping[str, Conversation]) -> Mapping[str, Known]:
@@ -281,13 +338,16 @@ class Conversations:
             newest = await ledger.newest(connection, rows)
         return {each: Known(row, own.get(each), newest.get(each)) for each, row in rows.items()}
 
-    async def _with_topic(self, row: Conversation, topic: str) -> Conversation:
-        """Return the row as it is once a topic was seen that another ACS client may have set."""
-        if topic == row.topic:
+    async def _noticed(self, user: AcsUser, row: Conversation, listed: str) -> Conversation:
+        """Return the row as it is once a listing, which may be older than the row, gave the topic *listed*."""
+        if listed == row.topic:
             return row
-        async with self._database.write() as connection:
-            await table.set_topic(connection, row.thread_id, topic, self._now())
-            return _existing(await table.by_thread(connection, row.thread_id))
+        try:
+            with translated(Subject.CONVERSATION):
+                topic = await self._retries.idempotent(lambda: self._topic(user, row))
+        except (ForbiddenError, NotFoundError):
+            return row
+        return await self._edits.observe(row, topic)
 
     async def _rows(self, user: AcsUser, thread_ids: Sequence[str]) -> dict[str, Conversation]:
         """Return the rows of the user's threads by thread id, adopting those that have none."""
@@ -331,37 +391,13 @@ class Conversations:
         return to_milliseconds(self._clock())
 
 
-def check_attributes(attributes: JSONValue, limit: int) -> None:
-    """Refuse what is not JSON (`TwilsockUpstreamError` 50304) or longer than *limit* bytes (`LimitError` 50303)."""
-    try:
-        size = len(json.dumps(attributes, allow_nan=False, ensure_ascii=False).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TwilsockUpstreamError(f"Attributes not valid JSON: {error}", code=50304) from error
-    if size > limit:
-        raise LimitError(f"Attributes too long: {size} bytes of JSON, and Twilio takes {limit}", code=50303)
-
-
-def _check(draft: ConversationDraft) -> None:
-    check_text(draft.friendly_name or "", "A friendly name")
-    check_text(draft.unique_name or "", "A unique name")
-    if len(draft.friendly_name or "") > NAME_LIMIT:
-        raise LimitError(f"Friendly name is too long: Twilio takes {NAME_LIMIT} characters", code=50003)
-    if len(draft.unique_name or "") > NAME_LIMIT:
-        raise LimitError(f"Unique name is too long: Twilio takes {NAME_LIMIT} characters", code=50004)
-    if is_sid(draft.unique_name or "", CONVERSATION):
-        raise TwilsockUpstreamError("Unique name must not have the form of a conversation sid", code=50390)
-    check_attributes(draft.attributes, ATTRIBUTES_LIMIT)
-
-
-def _existing(row: Conversation | None) -> Conversation:
-    if row is None or row.deleted_at is not None:
-        raise _not_found()
-    return row
+def _needed(changes: ConversationChanges) -> Iterator[Permission]:
+    """Yield what whoever makes *changes* must be allowed to."""
+    if changes.friendly_name is not UNCHANGED or changes.unique_name is not UNCHANGED:
+        yield Permission.EDIT_CONVERSATION_NAME
+    if changes.attributes is not UNCHANGED or changes.state is not UNCHANGED:
+        yield Permission.EDIT_CONVERSATION_ATTRIBUTES
 
 
 def _not_found() -> NotFoundError:
     return NotFoundError("Conversation not found", code=50350)
-
-
-def _name_taken() -> ConflictError:
-    return ConflictError("Conversation with provided unique name already exists", code=50353)

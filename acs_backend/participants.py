@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
 
 from acs_backend import records
+from acs_backend.checks import check_attributes
 from acs_backend.clients import AcsClients, AcsUser
-from acs_backend.conversations import Conversations, check_attributes
+from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities

@@ -1,22 +1,17 @@
-"""From rows of the store to the port's records: pure.
-
-Roles are Twilio's defaults. Who made a conversation is a ``channel admin`` of it, every other member a ``channel
-user``, unless the store says otherwise; a user of the deployment is a ``service user``.
-"""
+"""From rows of the store to the port's records: pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from acs_backend.sids import participant_sid, role_sid
+from acs_backend.roles import default_role
+from acs_backend.sids import participant_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.messages import LedgerRow
 from acs_backend.store.participants import Participant
 from acs_backend.times import to_time
 from twilio_compat.records import ConversationRecord, ConversationState, LastMessage, ParticipantRecord
-
-CHANNEL_ADMIN, CHANNEL_USER = role_sid("channel admin"), role_sid("channel user")
-SERVICE_ADMIN, SERVICE_USER = role_sid("service admin"), role_sid("service user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +53,8 @@ def participant(conversation: Conversation, identity: str, row: Participant) -> 
         date_updated=to_time(row.updated_at),
         role_sid=row.role_sid or default_role(conversation, identity),
         last_read_message_index=row.last_read_index,
-        last_read_timestamp=None if row.last_read_at is None else to_time(row.last_read_at),
+        last_read_timestamp=_last_read(row),
     )
-
-
-def default_role(conversation: Conversation, identity: str) -> str:
-    """Return the role of a member that was given none."""
-    return CHANNEL_ADMIN if identity == conversation.created_by else CHANNEL_USER
 
 
 def without_row(conversation: Conversation, acs_id: str, created_at: int | None = None) -> Participant:
@@ -78,6 +68,11 @@ def without_row(conversation: Conversation, acs_id: str, created_at: int | None 
         created_at=since,
         updated_at=since,
     )
+
+
+def _last_read(row: Participant) -> datetime | None:
+    """Return since when the horizon is where it is; of one that was taken away, nothing is told."""
+    return None if row.last_read_at is None or row.last_read_index is None else to_time(row.last_read_at)
 
 
 def _last_message(newest: LedgerRow | None) -> LastMessage | None:

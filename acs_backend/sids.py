@@ -15,6 +15,7 @@ MESSAGE = "IM"
 PARTICIPANT = "MB"
 USER = "US"
 MEDIA = "ME"
+RECEIPT = "DY"
 ROLE = "RL"
 
 _DIGITS = re.compile(r"[0-9a-f]{32}\Z")
@@ -33,6 +34,11 @@ def message_sid(thread_id: str, message_id: int) -> str:
 def participant_sid(thread_id: str, acs_id: str) -> str:
     """Return the MB sid of a member of a thread."""
     return _derive(PARTICIPANT, thread_id, acs_id)
+
+
+def receipt_sid(message: str, participant: str) -> str:
+    """Return the DY sid of what became of a message (its sid) at a participant (theirs)."""
+    return _derive(RECEIPT, message, participant)
 
 
 def user_sid(acs_id: str) -> str:

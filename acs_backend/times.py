@@ -16,3 +16,8 @@ def to_milliseconds(time: datetime) -> int:
     """Return how many whole milliseconds after the epoch *time* is; a naive time is taken as UTC."""
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(milliseconds=1)
+
+
+def later(than: int, now: int) -> int:
+    """Return *now*, or the next millisecond after *than* where the clock is behind it."""
+    return max(now, than + 1)

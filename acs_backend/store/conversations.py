@@ -83,9 +83,20 @@ async def mark_native(connection: AsyncConnection, thread_id: str) -> None:
     await _set(connection, thread_id, native=True)
 
 
-async def set_topic(connection: AsyncConnection, thread_id: str, topic: str, now: int) -> None:
-    """Note a topic that another ACS client set: it is the friendly name now."""
-    await _set(connection, thread_id, topic=topic, friendly_name=topic, updated_at=now)
+async def save(connection: AsyncConnection, row: Conversation) -> None:
+    """Write what may change of a conversation."""
+    await _set(
+        connection,
+        row.thread_id,
+        unique_name=row.unique_name,
+        friendly_name=row.friendly_name,
+        topic=row.topic,
+        next_topic=row.next_topic,
+        attributes=json.dumps(row.attributes),
+        updated_at=row.updated_at,
+        state=row.state,
+        state_updated_at=row.state_updated_at,
+    )
 
 
 def adopted(thread_id: str, *, topic: str, created_by: str, created_at: int) -> Conversation:

@@ -61,6 +61,11 @@ async def names(connection: AsyncConnection, acs_ids: Collection[str]) -> dict[s
     return found
 
 
+async def role_sid(connection: AsyncConnection, acs_id: str) -> str | None:
+    """Return the role that a user was given, if any."""
+    return await connection.scalar(select(identities.c.role_sid).where(identities.c.acs_id == acs_id))
+
+
 async def count_closed(connection: AsyncConnection, acs_ids: Collection[str]) -> int:
     """Return how many of *acs_ids* are known and have never been told to anybody."""
     counted = 0

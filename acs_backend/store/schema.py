@@ -64,7 +64,8 @@ conversations = Table(
     Column("synced_sequence", BigInteger, nullable=False, default=0),
     Column("deleted_at", BigInteger),
 )
-"""``topic`` is what the thread was last seen to carry, ``next_topic`` what it is about to. ``native``: a writer past the shim was seen or is possible.
+"""``topic`` is what the thread was last seen to carry, ``next_topic`` the friendly name that it is about to stand for
+(none: the empty text; NULL: nothing is under way). ``native``: a writer past the shim was seen or is possible.
 ``synced_sequence``: the ledger below is complete up to this ACS sequence id."""
 
 participants = Table(

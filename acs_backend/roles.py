@@ -1,0 +1,96 @@
+"""Who may do what: Twilio's default roles.
+
+Whom ACS lets into a thread may do everything there, so these rules are this library's, as they are Twilio's own and
+not those of the service under it. A user's role in a conversation and their role in the deployment add up. Whoever
+made a conversation is its ``channel admin``, a member of it or not.
+
+The sets are those that Twilio gives new services. A deployment that changed them at Twilio gives its users the
+nearest of these roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from acs_backend.sids import role_sid
+from acs_backend.store import identities, participants
+from acs_backend.store.conversations import Conversation
+from acs_backend.store.database import Database
+from twilio_compat.errors import ForbiddenError, NotFoundError
+
+
+class Permission(StrEnum):
+    """What a role may allow, by Twilio's names."""
+
+    EDIT_CONVERSATION_NAME = "editConversationName"
+    EDIT_CONVERSATION_ATTRIBUTES = "editConversationAttributes"
+    EDIT_ANY_PARTICIPANT_ATTRIBUTES = "editAnyParticipantAttributes"
+    EDIT_OWN_PARTICIPANT_ATTRIBUTES = "editOwnParticipantAttributes"
+    EDIT_ANY_USER_INFO = "editAnyUserInfo"
+    EDIT_OWN_USER_INFO = "editOwnUserInfo"
+
+
+CHANNEL_ADMIN, CHANNEL_USER = role_sid("channel admin"), role_sid("channel user")
+SERVICE_ADMIN, SERVICE_USER = role_sid("service admin"), role_sid("service user")
+
+_OF_CONVERSATIONS = {
+    Permission.EDIT_CONVERSATION_NAME,
+    Permission.EDIT_CONVERSATION_ATTRIBUTES,
+    Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,
+}
+_ALLOWED: Mapping[str, frozenset[Permission]] = {
+    CHANNEL_ADMIN: frozenset(_OF_CONVERSATIONS),
+    CHANNEL_USER: frozenset({Permission.EDIT_OWN_PARTICIPANT_ATTRIBUTES}),
+    SERVICE_ADMIN: frozenset({*_OF_CONVERSATIONS, Permission.EDIT_ANY_USER_INFO}),
+    SERVICE_USER: frozenset({Permission.EDIT_OWN_USER_INFO}),
+}
+
+
+def default_role(conversation: Conversation, identity: str) -> str:
+    """Return the role of a member that was given none."""
+    return CHANNEL_ADMIN if identity == conversation.created_by else CHANNEL_USER
+
+
+def checked_channel_role(sid: str) -> str:
+    """Return *sid* if it is a role that members can have. `NotFoundError` 50109."""
+    if sid not in (CHANNEL_ADMIN, CHANNEL_USER):
+        raise NotFoundError("Conversation role not found", code=50109)
+    return sid
+
+
+def checked_service_role(sid: str) -> str:
+    """Return *sid* if it is a role that users can have. `NotFoundError` 50100."""
+    if sid not in (SERVICE_ADMIN, SERVICE_USER):
+        raise NotFoundError("Role not found", code=50100)
+    return sid
+
+
+class Roles:
+    """Looks up roles, and refuses what they do not allow."""
+
+    def __init__(self, database: Database) -> None:
+        """Read them from *database*."""
+        self._database = database
+
+    async def check_member(
+        self, identity: str, acs_id: str, conversation: Conversation, *needed: Permission
+    ) -> None:
+        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in a conversation."""
+        async with self._database.read() as connection:
+            own = (await participants.of_user(connection, acs_id, [conversation.thread_id])).values()
+            service_role = await identities.role_sid(connection, acs_id)
+        given = next((row.role_sid for row in own), None)
+        _check({given or default_role(conversation, identity), service_role or SERVICE_USER}, needed)
+
+    async def check_user(self, acs_id: str, *needed: Permission) -> None:
+        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in the deployment."""
+        async with self._database.read() as connection:
+            service_role = await identities.role_sid(connection, acs_id)
+        _check({service_role or SERVICE_USER}, needed)
+
+
+def _check(role_sids: set[str], needed: tuple[Permission, ...]) -> None:
+    allowed = frozenset().union(*(_ALLOWED[each] for each in role_sids if each in _ALLOWED))
+    if allowed.isdisjoint(needed):
+        raise ForbiddenError("User unauthorized for command", code=50107)
