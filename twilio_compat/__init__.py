@@ -8,6 +8,25 @@ from twilio_compat import errors
 from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.client import Client, ClientOptions, State
 from twilio_compat.connection import ConnectionErrorData, ConnectionState
+from twilio_compat.content import ContentTemplate, ContentTemplateVariable
+from twilio_compat.content_data import (
+    ContentData,
+    ContentDataAction,
+    ContentDataActionOther,
+    ContentDataActionPhone,
+    ContentDataActionReply,
+    ContentDataActionUrl,
+    ContentDataCallToAction,
+    ContentDataCard,
+    ContentDataListItem,
+    ContentDataListPicker,
+    ContentDataLocation,
+    ContentDataMedia,
+    ContentDataOther,
+    ContentDataQuickReply,
+    ContentDataReply,
+    ContentDataText,
+)
 from twilio_compat.conversation import (
     Conversation,
     ConversationState,
@@ -18,25 +37,74 @@ from twilio_compat.conversation import (
 )
 from twilio_compat.media import Media
 from twilio_compat.media_upload import SendMediaOptions
-from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs
+from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs, MessageUpdateReason
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
-from twilio_compat.paginator import Paginator
+from twilio_compat.notification_types import NotificationTypes
+from twilio_compat.paginator import Paginator, RestPaginator
 from twilio_compat.participant import Participant
-from twilio_compat.records import JSONValue, MediaCategory, NotificationLevel
+from twilio_compat.push import (
+    PushNotification,
+    PushNotificationData,
+    PushNotificationDescriptor,
+    PushNotificationType,
+)
+from twilio_compat.receipts import AggregatedDeliveryReceipt, DeliveryAmount, DetailedDeliveryReceipt
+from twilio_compat.recipients import (
+    ChannelMetadata,
+    EmailRecipientDescriptor,
+    EmailRecipientLevel,
+    RecipientDescriptor,
+    UnknownRecipientDescriptor,
+)
+from twilio_compat.records import (
+    DeliveryStatus,
+    JSONArray,
+    JSONObject,
+    JSONValue,
+    MediaCategory,
+    NotificationLevel,
+)
 from twilio_compat.settings import Settings
 from twilio_compat.user import User, UserUpdatedEventArgs
 
 __all__ = [
+    "AggregatedDeliveryReceipt",
     "CancellablePromise",
+    "ChannelMetadata",
     "Client",
     "ClientOptions",
     "ConnectionErrorData",
     "ConnectionState",
+    "ContentData",
+    "ContentDataAction",
+    "ContentDataActionOther",
+    "ContentDataActionPhone",
+    "ContentDataActionReply",
+    "ContentDataActionUrl",
+    "ContentDataCallToAction",
+    "ContentDataCard",
+    "ContentDataListItem",
+    "ContentDataListPicker",
+    "ContentDataLocation",
+    "ContentDataMedia",
+    "ContentDataOther",
+    "ContentDataQuickReply",
+    "ContentDataReply",
+    "ContentDataText",
+    "ContentTemplate",
+    "ContentTemplateVariable",
     "Conversation",
     "ConversationState",
     "ConversationStatus",
     "ConversationUpdatedEventArgs",
     "CreateConversationOptions",
+    "DeliveryAmount",
+    "DeliveryStatus",
+    "DetailedDeliveryReceipt",
+    "EmailRecipientDescriptor",
+    "EmailRecipientLevel",
+    "JSONArray",
+    "JSONObject",
     "JSONValue",
     "LastMessage",
     "Media",
@@ -44,14 +112,23 @@ __all__ = [
     "Message",
     "MessageBuilder",
     "MessageType",
+    "MessageUpdateReason",
     "MessageUpdatedEventArgs",
     "NotificationLevel",
+    "NotificationTypes",
     "Paginator",
     "Participant",
+    "PushNotification",
+    "PushNotificationData",
+    "PushNotificationDescriptor",
+    "PushNotificationType",
+    "RecipientDescriptor",
+    "RestPaginator",
     "SendEmailOptions",
     "SendMediaOptions",
     "Settings",
     "State",
+    "UnknownRecipientDescriptor",
     "UnsentMessage",
     "User",
     "UserUpdatedEventArgs",

@@ -7,7 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from twilio_compat.errors import TwilioCompatError
 
-__all__ = ["Paginator", "pages_of"]
+__all__ = ["Paginator", "RestPaginator", "pages_of"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,10 @@ class Paginator(Generic[T]):
         if self._following is None:
             raise TwilioCompatError("No next page")
         return await self._following()
+
+
+RestPaginator = Paginator
+"""Twilio's name for the class, where `Paginator` is its interface."""
 
 
 def pages_of(items: Sequence[T], size: int, start: int = 0) -> Paginator[T]:

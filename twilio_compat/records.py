@@ -17,6 +17,8 @@ from typing import Final, Literal, TypeAlias
 
 JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 """Anything ``json.dumps`` writes and ``json.loads`` reads back."""
+JSONObject: TypeAlias = dict[str, JSONValue]
+JSONArray: TypeAlias = list[JSONValue]
 
 NotificationLevel: TypeAlias = Literal["default", "muted"]
 MediaCategory: TypeAlias = Literal["media", "body", "history"]
