@@ -89,7 +89,7 @@ async def test_twenty_senders_get_their_turns_in_order_and_none_is_refused(stric
 
 
 async def test_a_flood_in_one_thread_delays_no_other_thread(strict: Strict) -> None:
-    backend = strict.backend()
+    backend = strict.backend(deadline=300.0)
     (alice,) = await sign_in(backend, "alice")
     flooded, quiet = await room(backend, alice, "alice"), await room(backend, alice, "alice")
     flood = [asyncio.ensure_future(send(backend, alice, flooded, str(number))) for number in range(31)]
@@ -141,7 +141,7 @@ async def test_asleep_the_first_refusal_wakes(strict: Strict) -> None:
 
 
 async def test_a_cancelled_sender_gives_the_turn_to_the_next(strict: Strict) -> None:
-    backend = strict.backend()
+    backend = strict.backend(deadline=300.0)
     (alice,) = await sign_in(backend, "alice")
     chat = await room(backend, alice, "alice")
     await asyncio.gather(*(send(backend, alice, chat, str(number)) for number in range(10)))
