@@ -13,6 +13,7 @@ from dataclasses import replace
 import click
 
 from twilio_compat.backend import open_backend
+from twilio_compat.content_commands import content
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import IssuedIdentity
 from twilio_compat.settings import Settings
@@ -48,6 +49,9 @@ def identity(name: str, token: bool, timeout: float, as_json: bool) -> None:
         click.echo(json.dumps(fields))
     else:
         click.echo("\n".join(f"{field}: {value}" for field, value in fields.items()))
+
+
+commands.add_command(content)
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -39,10 +38,10 @@ TEMPLATE = ContentTemplateRecord(
 
 
 @pytest.fixture
-async def room(service: MemoryService, alice: Client) -> AsyncIterator[Conversation]:
+async def room(service: MemoryService, alice: Client) -> Conversation:
     """A conversation, and a template to send there."""
     service.templates.append(TEMPLATE)
-    yield await (await alice.createConversation()).join()
+    return await (await alice.createConversation()).join()
 
 
 def raw(value: JSONValue) -> str:
