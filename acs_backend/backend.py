@@ -18,15 +18,20 @@ from acs_backend.clients import AcsClients
 from acs_backend.connection_string import check_endpoint, parse_connection_string
 from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
+from acs_backend.event_sources.change_feed import ChangeFeed
+from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.polling import Polling
 from acs_backend.event_sources.teller import Teller
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
-from acs_backend.ledger.listings import Listings
+from acs_backend.ledger.listings import Heights, Listings
+from acs_backend.ledger.reader import Reader
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.media import Media
+from acs_backend.message_pages import MessagePages
+from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
@@ -58,14 +63,16 @@ class _Core:
     content_templates: ContentTemplates
     recorder: Recorder
     hub: Hub
+    heights: Heights
     now: Callable[[], datetime]
+    clock: Callable[[], float]
 
 
 class _Parts:
     """The parts that combine the core, all repeating their requests in the same way."""
 
     def __init__(self, core: _Core, retries: Retries) -> None:
-        self.listings = Listings(core.clients, retries)
+        self.listings = Listings(core.clients, retries, heights=core.heights)
         self.ledger = Ledger(core.database, self.listings)
         self.conversations = Conversations(
             core.database, core.clients, core.identities, retries, core.recorder, core.hub, clock=core.now
@@ -79,6 +86,7 @@ class _Parts:
             core.hub,
             clock=core.now,
         )
+        reader = Reader(core.clients, retries, self.ledger, self.listings, clock=core.clock)
         self.messages = Messages(
             core.database,
             core.clients,
@@ -89,10 +97,17 @@ class _Parts:
             core.media,
             core.content_templates,
             self.ledger,
-            self.listings,
+            MessagePages(core.database, reader),
+            reader,
             Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
+            MessageTranslator(
+                core.database,
+                core.identities,
+                self.participants,
+                core.media,
+                metadata_budget=core.settings.metadata_budget,
+            ),
             core.hub,
-            metadata_budget=core.settings.metadata_budget,
         )
 
 
@@ -125,6 +140,10 @@ class AcsBackend:
             ledger=polled.ledger,
             listings=polled.listings,
             teller=Teller(polled.conversations, polled.participants, polled.messages, polled.ledger),
+            feed=ChangeFeed(core.database, core.hub, sleep=sleep),
+            change_teller=ChangeTeller(
+                polled.conversations, polled.participants, core.identities, clock=core.now
+            ),
             hub=core.hub,
             interval=settings.poll_interval,
             sweep_interval=settings.sweep_interval,
@@ -197,7 +216,8 @@ def _core(
     clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout, turns=turns)
     identities = Identities(settings, clients, database, retries, clock=now, sleep=sleep)
     lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp(), sleep=sleep)
-    ledger = Ledger(database, Listings(clients, retries))
+    heights = Heights()
+    ledger = Ledger(database, Listings(clients, retries, heights=heights))
     return _Core(
         settings=settings,
         database=database,
@@ -207,7 +227,9 @@ def _core(
         content_templates=ContentTemplates(database, identities),
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         hub=Hub(),
+        heights=heights,
         now=now,
+        clock=clock,
     )
 
 

@@ -108,6 +108,17 @@ class Identities:
         self._sessions.move_to_end(actor.token)
         return user
 
+    def by_acs_id(self, acs_id: str) -> AcsUser:
+        """Return an ACS user of the resource, acting with tokens issued here. `DirectModeError` in direct mode."""
+        if self.direct:
+            raise DirectModeError(
+                "Acting as another user takes a token for them, for which the connection string is needed; "
+                "set COMMUNICATION_SERVICES_CONNECTION_STRING"
+            )
+        return AcsUser(
+            acs_id, IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
+        )
+
     async def acs_id(self, identity: str) -> str:
         """Return the ACS id of *identity*, which gets a user when it has none. A raw ACS id is its own.
 
@@ -234,8 +245,7 @@ class Identities:
         user = self._users.get(identity)
         if user is None:
             acs_id = await self._acs_id(identity)
-            issued = IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
-            user = self._users.setdefault(identity, AcsUser(acs_id, issued))
+            user = self._users.setdefault(identity, self.by_acs_id(acs_id))
         return user
 
     async def _acs_id(self, identity: str) -> str:

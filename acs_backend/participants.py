@@ -16,9 +16,10 @@ Joining oneself, and adding by the creator before joining, is the steward's work
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
 
@@ -52,6 +53,9 @@ MEMBER_LIMIT = 250
 ATTRIBUTES_LIMIT = 4 * 1024
 """UTF-8 bytes of JSON that Twilio takes as the attributes of a participant."""
 MEMBERS_PER_PAGE = 200
+RECENT = timedelta(seconds=1)
+"""How late a send may notice that another process added or removed a member, in what it says of its recipients."""
+KEPT_RECENT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Participants:
         self._conversations = conversations
         self._hub = hub
         self._clock = clock
+        self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
 
     # The port
 
@@ -101,6 +106,7 @@ class Participants:
                 f"Participant limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417
             )
         row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
+        self._recent.pop(conversation.thread_id, None)
         await self._mark_if_native(conversation, acs_id)
         await self._add(roster.seen_by, conversation, acs_id)
         self._hub.nudge(conversation.thread_id, acs_id)
@@ -148,6 +154,16 @@ class Participants:
         """Return what the store has on members of a thread, by ACS id; who is one, it does not know."""
         async with self._database.read() as connection:
             return await table.of_thread(connection, thread_id)
+
+    async def recent_rows(self, thread_id: str) -> Mapping[str, Participant]:
+        """Return `rows` as they were up to `RECENT` ago, or after the last change in this process: for every send."""
+        now = self._clock()
+        kept = self._recent.get(thread_id)
+        if kept is None or not timedelta(0) <= now - kept[0] < RECENT:
+            kept = self._recent[thread_id] = now, await self.rows(thread_id)
+            if len(self._recent) > KEPT_RECENT:
+                self._recent.popitem(last=False)
+        return kept[1]
 
     async def sids(self, thread_id: str) -> Mapping[str, str]:
         """Return the sids of the members that the store knows, by ACS id."""
@@ -222,6 +238,7 @@ class Participants:
         await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)
+        self._recent.pop(conversation.thread_id, None)
 
     async def _mark_if_native(self, conversation: Conversation, acs_id: str) -> None:
         """Note on the conversation, which outlasts the membership, that this member may write past this library."""

@@ -27,6 +27,9 @@ class Permission(StrEnum):
     EDIT_CONVERSATION_ATTRIBUTES = "editConversationAttributes"
     EDIT_ANY_PARTICIPANT_ATTRIBUTES = "editAnyParticipantAttributes"
     EDIT_OWN_PARTICIPANT_ATTRIBUTES = "editOwnParticipantAttributes"
+    EDIT_ANY_MESSAGE = "editAnyMessage"
+    EDIT_ANY_MESSAGE_ATTRIBUTES = "editAnyMessageAttributes"
+    DELETE_ANY_MESSAGE = "deleteAnyMessage"
     EDIT_ANY_USER_INFO = "editAnyUserInfo"
     EDIT_OWN_USER_INFO = "editOwnUserInfo"
 
@@ -38,6 +41,9 @@ _OF_CONVERSATIONS = {
     Permission.EDIT_CONVERSATION_NAME,
     Permission.EDIT_CONVERSATION_ATTRIBUTES,
     Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,
+    Permission.EDIT_ANY_MESSAGE,
+    Permission.EDIT_ANY_MESSAGE_ATTRIBUTES,
+    Permission.DELETE_ANY_MESSAGE,
 }
 _ALLOWED: Mapping[str, frozenset[Permission]] = {
     CHANNEL_ADMIN: frozenset(_OF_CONVERSATIONS),

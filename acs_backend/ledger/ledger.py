@@ -43,7 +43,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
 from acs_backend.ledger.entries import Entry
-from acs_backend.ledger.listings import Listings
+from acs_backend.ledger.listings import Listing, Listings
 from acs_backend.store import messages as store
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow, Standing
@@ -148,15 +148,21 @@ class Ledger:
 
         The listing also goes down to the first entry for which *down_to* holds. Raises the SDK's errors.
         """
+        return (await self.look(user, thread_id, size=size, down_to=down_to)).entries
+
+    async def look(
+        self, user: AcsUser, thread_id: str, *, size: int, down_to: Callable[[Entry], bool] | None = None
+    ) -> Listing:
+        """Do what `catch_up` does, and return with what was listed where that ended."""
         standing = await self.standing(thread_id)
         complete = complete_at(standing)
 
         def known(entry: Entry) -> bool:
             return complete(entry) and (down_to is None or down_to(entry))
 
-        listing = await self._listings.read(user, thread_id, size=size, known=known)
-        if must_absorb(standing, listing):
-            await self.absorb(thread_id, listing)
+        listing = await self._listings.read_down(user, thread_id, size=size, known=known)
+        if must_absorb(standing, listing.entries):
+            await self.absorb(thread_id, listing.entries)
         return listing
 
     async def standing(self, thread_id: str) -> Standing:
@@ -167,7 +173,7 @@ class Ledger:
 
     async def absorb(self, thread_id: str, listing: Sequence[Entry]) -> None:
         """Bring the ledger up to date with a listing that reaches down to what it holds."""
-        async with self._database.write() as connection:
+        async with self._database.write(durable=False) as connection:
             await store.lock(connection, [thread_id])
             standing = _needed(await store.standings(connection, [thread_id]), thread_id)
             listed = [

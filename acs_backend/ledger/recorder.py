@@ -223,6 +223,18 @@ class Recorder:
             thread.cast_doubt(self._clock())
             return None
 
+    async def is_complete(self, thread_id: str) -> bool:
+        """Say whether the store's ledger of a thread is known to hold every message, without asking ACS."""
+        await self.flush()
+        thread = self._thread(thread_id)
+        if thread.looking or thread.waiting or not self._settled([thread_id]):
+            return False
+        async with self._database.read() as connection:
+            standing = (await store.standings(connection, [thread_id])).get(thread_id)
+            alone = await self._lease.alone(connection)
+        is_closed = standing is not None and not standing.native
+        return is_closed and alone and bool(self._settled([thread_id])) and not self._foresight.owes
+
     async def flush(self) -> None:
         """Write what was foretold and not written yet. What cannot be written is left to a listing."""
         async with self._door:
@@ -303,7 +315,7 @@ class Recorder:
         thread_ids = _threads_of(batch, foretold)
         if not any(self._settled(thread_ids)):
             return Appended()
-        async with self._database.write() as connection:
+        async with self._database.write(durable=False) as connection:
             if not foretold and (appended := await self._write_one(connection, batch)):
                 return appended
             if not await self._lease.alone(connection):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Row, bindparam, case, func, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, Row, bindparam, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -178,16 +178,49 @@ async def advance(connection: AsyncConnection, thread_id: str, *, sequence: int,
 
 
 async def around(
-    connection: AsyncConnection, thread_id: str, *, start: int | None, older: bool, limit: int
+    connection: AsyncConnection,
+    thread_id: str,
+    *,
+    start: int | None,
+    older: bool,
+    limit: int,
+    floor: int = 0,
 ) -> Sequence[LedgerRow]:
-    """Return up to *limit* visible messages from index *start* (inclusive; None: from the end), nearest first."""
+    """Return up to *limit* visible messages from index *start* (inclusive; None: from the end), nearest first.
+
+    None of them has an id below *floor*.
+    """
     index = messages.c.index
-    condition = (messages.c.thread_id == thread_id) & index.is_not(None) & ~messages.c.deleted
+    condition = _is_visible(thread_id)
+    if floor:
+        condition &= messages.c.message_id >= floor
     if start is not None:
         condition &= index <= start if older else index >= start
     order = index.desc() if older else index.asc()
     found = await connection.execute(select(messages).where(condition).order_by(order).limit(limit))
     return [_read(row) for row in found]
+
+
+async def count(connection: AsyncConnection, thread_id: str, *, above: int | None = None) -> int:
+    """Return how many visible messages a thread has, or how many with an index *above* one."""
+    condition = _is_visible(thread_id)
+    if above is not None:
+        condition &= messages.c.index > above
+    return await connection.scalar(select(func.count()).where(condition)) or 0
+
+
+async def index_at(connection: AsyncConnection, thread_id: str, message_id: int) -> int | None:
+    """Return the index of a message, or of the last one before something that is no user's message.
+
+    None where the ledger does not reach as far, or there is none.
+    """
+    reaches = messages.c.message_id >= message_id
+    of_thread = messages.c.thread_id == thread_id
+    if (await connection.execute(select(messages.c.sid).where(of_thread & reaches).limit(1))).first() is None:
+        return None
+    before = of_thread & (messages.c.message_id <= message_id)
+    index: int | None = await connection.scalar(select(func.max(messages.c.index)).where(before))
+    return index
 
 
 async def newest(connection: AsyncConnection, thread_ids: Collection[str]) -> dict[str, LedgerRow]:
@@ -227,6 +260,10 @@ async def overflow_contents(
         rows = await connection.execute(select(overflows).where(condition))
         found |= {row.overflow_id: row.content for row in rows}
     return found
+
+
+def _is_visible(thread_id: str) -> ColumnElement[bool]:
+    return (messages.c.thread_id == thread_id) & messages.c.index.is_not(None) & ~messages.c.deleted
 
 
 def row(
