@@ -7,41 +7,31 @@ Twilio.
 
 A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
 name, and that URL is all there is to give.
-
-A small file is one request, repeated until the deadline. A larger one is streamed in blocks of a megabyte, each
-repeated by the storage SDK where it fails, and takes as long as it takes. A file becomes visible only as a whole.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.storage.blob import BlobSasPermissions, ContentSettings, generate_blob_sas
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob import ContentSettings
 
-from acs_backend.connection_string import is_loopback
-from acs_backend.errors import Subject, translated
+from acs_backend.blobs import BLOCK_SIZE, Blobs
 from acs_backend.sids import media_sid
 from acs_backend.store import media as table
 from acs_backend.store.database import Database
-from twilio_compat.errors import ArgumentError, ConfigurationError, LimitError, NotFoundError
-from twilio_compat.records import Actor, MediaRecord, MediaUpload
+from twilio_compat.errors import ArgumentError, LimitError, NotFoundError
+from twilio_compat.records import MEGABYTE, Actor, MediaRecord, MediaUpload
 from twilio_compat.settings import Settings
 
-SIZE_LIMIT = 150 * 1024 * 1024
+SIZE_LIMIT = 150 * MEGABYTE
 """Bytes of one file, Twilio's limit for chat."""
-BLOCK_SIZE = 1024 * 1024
-"""Bytes sent in one request; aiohttp warns of more."""
-BLOCKS_AT_ONCE = 4
-VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 _KNOWN_BLOBS = 10_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _CONTENT_TYPE = re.compile(r"[!-~][ -~]*\Z")
@@ -61,11 +51,8 @@ class Media:
         """Use the storage account of *settings*, from the first upload on; *clock* tells when URLs end."""
         self._settings = settings
         self._database = database
-        self._transport = transport
+        self._blobs = Blobs(settings, transport)
         self._clock = clock
-        self._opening = asyncio.Lock()
-        self._account: _Account | None = None
-        self._container_made = False
         self._blob_names: OrderedDict[str, str] = OrderedDict()
 
     async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
@@ -75,7 +62,8 @@ class Media:
         _check_size(upload.size or 0)
         name = blob_name(uuid.uuid4().hex, upload.filename)
         counted = _Counted(upload.content)
-        await self._store(name, upload, counted)
+        async with aclosing(counted.pieces()) as content:
+            await self._blobs.put(name, content, _content_settings(upload))
         record = MediaRecord(
             sid=media_sid(name),
             content_type=upload.content_type,
@@ -108,41 +96,9 @@ class Media:
 
     async def close(self) -> None:
         """Release the storage client. The connections are the transport's."""
-        if self._account is not None:
-            await self._account.service.close()
+        await self._blobs.close()
 
-    # Storing
-
-    async def _store(self, name: str, upload: MediaUpload, content: _Counted) -> None:
-        settings = ContentSettings(
-            content_type=upload.content_type, content_disposition=_disposition(upload.filename)
-        )
-        container = await self._container()
-        stream = aiter(content)
-        head = await _head(stream)
-        small = len(head) <= BLOCK_SIZE
-        data = head if small else _chained(head, stream)
-        with translated(Subject.MEDIA):
-            async with asyncio.timeout(self._settings.deadline if small else None):
-                await container.upload_blob(
-                    name, data, content_settings=settings, max_concurrency=BLOCKS_AT_ONCE
-                )
-
-    async def _container(self) -> ContainerClient:
-        container = self._opened().service.get_container_client(self._settings.media_container)
-        async with self._opening:
-            if not self._container_made:
-                with translated(Subject.MEDIA):
-                    async with asyncio.timeout(self._settings.deadline):
-                        await _make(container)
-                self._container_made = True
-        return container
-
-    def _opened(self) -> _Account:
-        if self._account is None:
-            connection_string = self._settings.need("storage_connection_string", "to keep media")
-            self._account = _Account(connection_string, self._transport)
-        return self._account
+    # Keeping
 
     async def _insert(self, rows: Sequence[table.MediaRow]) -> None:
         async with self._database.write() as connection:
@@ -167,7 +123,7 @@ class Media:
         await self._look_up([sid for sid in sids if sid not in self._blob_names])
         missing = [sid for sid in sids if sid not in self._blob_names]
         if missing:
-            raise NotFoundError("Media not found", code=50507)
+            raise NotFoundError(f"Media not found: {', '.join(missing)}", code=50507)
         expiry = self._clock() + timedelta(seconds=lifetime)
         return {sid: self._url(self._blob_names[sid], expiry) for sid in sids}
 
@@ -184,45 +140,7 @@ class Media:
     def _url(self, name: str, expiry: datetime) -> str:
         if name.startswith(("https://", "http://")):
             return name
-        return self._opened().url(self._settings.media_container, name, expiry)
-
-
-class _Account:
-    """The storage account: its client, and the key that signs URLs."""
-
-    def __init__(self, connection_string: str, transport: AioHttpTransport) -> None:
-        self._name, self._key = _name_and_key(connection_string)
-        try:
-            self.service = BlobServiceClient.from_connection_string(
-                connection_string,
-                transport=transport,
-                retry_total=4,
-                initial_backoff=0.5,
-                increment_base=2,
-                max_single_put_size=BLOCK_SIZE,
-                max_block_size=BLOCK_SIZE,
-            )
-        except ValueError as error:
-            raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from error
-        host = (
-            self.service.primary_hostname.partition("/")[0].rpartition(":")[0]
-            or self.service.primary_hostname
-        )
-        if self.service.scheme == "http" and not is_loopback(host.strip("[]")):
-            raise ConfigurationError(
-                f"{VARIABLE} names an http endpoint, which would send files in the clear; use https"
-            )
-
-    def url(self, container: str, name: str, expiry: datetime) -> str:
-        signature = generate_blob_sas(
-            self._name,
-            container,
-            name,
-            account_key=self._key,
-            permission=BlobSasPermissions(read=True),
-            expiry=expiry,
-        )
-        return f"{self.service.get_blob_client(container, name).url}?{signature}"
+        return self._blobs.url(name, expiry)
 
 
 class _Counted:
@@ -232,7 +150,7 @@ class _Counted:
         self._content = content
         self.size = 0
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         if isinstance(self._content, bytes):
             for start in range(0, len(self._content), BLOCK_SIZE):
                 yield self._count(self._content[start : start + BLOCK_SIZE])
@@ -257,27 +175,10 @@ def blob_name(token: str, filename: str | None) -> str:
     return f"{token}/{safe or 'file'}"
 
 
-async def _head(stream: AsyncIterator[bytes]) -> bytes:
-    """Read all of a small file, or a little more than a block of a larger one."""
-    head = bytearray()
-    async for chunk in stream:
-        head += chunk
-        if len(head) > BLOCK_SIZE:
-            break
-    return bytes(head)
-
-
-async def _chained(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for chunk in rest:
-        yield chunk
-
-
-async def _make(container: ContainerClient) -> None:
-    try:
-        await container.create_container()
-    except ResourceExistsError:
-        return
+def _content_settings(upload: MediaUpload) -> ContentSettings:
+    return ContentSettings(
+        content_type=upload.content_type, content_disposition=_disposition(upload.filename)
+    )
 
 
 def _disposition(filename: str | None) -> str | None:
@@ -288,13 +189,3 @@ def _disposition(filename: str | None) -> str | None:
         return f"inline; filename*=UTF-8''{quote(filename, safe='')}"
     except UnicodeEncodeError as error:
         raise ArgumentError(f"The file name {filename!r} is not Unicode text") from error
-
-
-def _name_and_key(connection_string: str) -> tuple[str, str]:
-    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
-    found = {name.strip().lower(): value.strip() for name, value in parts.items()}
-    if not found.get("accountname") or not found.get("accountkey"):
-        raise ConfigurationError(
-            f"{VARIABLE} must hold AccountName and AccountKey; the key signs the URLs that media are read by"
-        )
-    return found["accountname"], found["accountkey"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from acs_emulator import Emulator
+from tests.support.azurite import running_azurite
 
 # The same examples on each run, and no time limit on one: the machine may be busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -19,3 +20,10 @@ def emulator() -> Iterator[Emulator]:
     """Run an emulator with fresh state, http and https, on a thread of its own."""
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """Run Microsoft's storage emulator, and yield a connection string for it."""
+    with running_azurite() as connection_string:
+        yield connection_string

@@ -1,4 +1,4 @@
-"""Files go to blob storage and come back by URL, on a running emulator."""
+"""Files go to blob storage and come back by URL, the same on our emulator of it and on Microsoft's."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,6 @@ from acs_backend.clients import SharedTransport
 from acs_backend.media import Media, blob_name
 from acs_backend.sids import MEDIA, is_sid, media_sid
 from acs_backend.store.database import Database
-from acs_emulator import Emulator
 from tests.acs_backend.stub_service import Answer, StubService, says, says_nothing
 from twilio_compat.errors import (
     ArgumentError,
@@ -50,6 +49,14 @@ async def opened(
         await database.close()
 
 
+@pytest.fixture(params=["ours", pytest.param("azurite", marks=[pytest.mark.node, pytest.mark.online])])
+def storage(request: pytest.FixtureRequest) -> str:
+    """Name a storage account of each kind of emulator."""
+    if request.param == "azurite":
+        return str(request.getfixturevalue("azurite"))
+    return str(request.getfixturevalue("emulator").storage_connection_string)
+
+
 async def fetched(url: str) -> tuple[int, bytes, aiohttp.typedefs.LooseHeaders]:
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.read(), answer.headers
@@ -59,8 +66,8 @@ def text_file(content: bytes = b"hello", filename: str | None = "f.txt") -> Medi
     return MediaUpload(content=content, content_type="text/plain", filename=filename)
 
 
-async def test_an_uploaded_file_comes_back_by_its_temporary_url(emulator: Emulator) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_an_uploaded_file_comes_back_by_its_temporary_url(storage: str) -> None:
+    async with opened(storage) as media:
         record = await media.upload(ALICE, text_file())
         assert is_sid(record.sid, MEDIA)
         expected = MediaRecord(sid=record.sid, content_type="text/plain", size=5, filename="f.txt")
@@ -74,8 +81,8 @@ async def test_an_uploaded_file_comes_back_by_its_temporary_url(emulator: Emulat
 @pytest.mark.parametrize(
     "name", ["naïve résumé.pdf", 'quo"te.txt', "../../etc/passwd", "a/b\\c", "日本.png", ".", "x" * 300]
 )
-async def test_any_file_name_is_kept_and_harmless(emulator: Emulator, name: str) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_any_file_name_is_kept_and_harmless(storage: str, name: str) -> None:
+    async with opened(storage) as media:
         record = await media.upload(ALICE, text_file(filename=name))
         status, _, headers = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
     assert (200, name) == (status, record.filename)
@@ -92,37 +99,37 @@ def test_a_blob_name_is_one_plain_segment_under_its_token(filename: str | None) 
     assert rest not in (".", "..")
 
 
-async def test_a_stream_is_uploaded_in_blocks(emulator: Emulator) -> None:
+async def test_a_stream_is_uploaded_in_blocks(storage: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for number in range(9):
             yield bytes([number]) * 2**20
 
-    async with opened(emulator.storage_connection_string) as media:
+    async with opened(storage) as media:
         record = await media.upload(ALICE, MediaUpload(content=chunks(), content_type="x/y"))
         _, content, _ = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
     assert 9 * 2**20 == record.size
     assert b"".join(bytes([number]) * 2**20 for number in range(9)) == content
 
 
-async def test_an_empty_file_is_a_file(emulator: Emulator) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_an_empty_file_is_a_file(storage: str) -> None:
+    async with opened(storage) as media:
         record = await media.upload(ALICE, text_file(b""))
         assert (200, b"") == (await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid]))[
             :2
         ]
 
 
-async def test_many_uploads_at_once_share_one_container(emulator: Emulator) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_many_uploads_at_once_share_one_container(storage: str) -> None:
+    async with opened(storage) as media:
         records = await asyncio.gather(*(media.upload(ALICE, text_file(str(n).encode())) for n in range(10)))
         urls = await media.attachment_urls(records)
         contents = [(await fetched(urls[record.sid]))[1] for record in records]
     assert [str(number).encode() for number in range(10)] == contents
 
 
-async def test_a_url_ends_after_its_lifetime(emulator: Emulator) -> None:
+async def test_a_url_ends_after_its_lifetime(storage: str) -> None:
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    async with opened(emulator.storage_connection_string, clock=lambda: an_hour_ago) as media:
+    async with opened(storage, clock=lambda: an_hour_ago) as media:
         record = await media.upload(ALICE, text_file())
         status, _, _ = await fetched((await media.temporary_urls(ALICE, [record.sid]))[record.sid])
         lasting, _, _ = await fetched((await media.attachment_urls([record]))[record.sid])
@@ -130,45 +137,45 @@ async def test_a_url_ends_after_its_lifetime(emulator: Emulator) -> None:
 
 
 async def test_too_large_a_file_is_refused_and_leaves_nothing(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(media_module, "SIZE_LIMIT", 10)
-    async with opened(emulator.storage_connection_string) as media:
+    async with opened(storage) as media:
         with pytest.raises(LimitError) as caught:
             await media.upload(ALICE, text_file(b"x" * 11))
         await media.upload(ALICE, text_file(b"x" * 10))
     assert 50512 == caught.value.code
 
 
-async def test_a_file_that_is_announced_to_be_too_large_is_refused_unread(emulator: Emulator) -> None:
+async def test_a_file_that_is_announced_to_be_too_large_is_refused_unread(storage: str) -> None:
     async def unread() -> AsyncIterator[bytes]:
         raise AssertionError
         yield b""
 
     announced = MediaUpload(content=unread(), content_type="x/y", size=150 * 2**20 + 1)
-    async with opened(emulator.storage_connection_string) as media:
+    async with opened(storage) as media:
         with pytest.raises(LimitError, match="150 MB") as caught:
             await media.upload(ALICE, announced)
     assert 50512 == caught.value.code
 
 
 @pytest.mark.parametrize("content_type", ["", " ", "text/plain\r\nX-Evil: 1", "tëxt"])
-async def test_a_file_without_a_proper_type_is_refused(emulator: Emulator, content_type: str) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_a_file_without_a_proper_type_is_refused(storage: str, content_type: str) -> None:
+    async with opened(storage) as media:
         with pytest.raises(LimitError) as caught:
             await media.upload(ALICE, MediaUpload(content=b"x", content_type=content_type))
     assert 50511 == caught.value.code
 
 
-async def test_a_file_name_that_is_no_text_is_refused(emulator: Emulator) -> None:
-    async with opened(emulator.storage_connection_string) as media:
+async def test_a_file_name_that_is_no_text_is_refused(storage: str) -> None:
+    async with opened(storage) as media:
         with pytest.raises(ArgumentError):
             await media.upload(ALICE, text_file(filename="\ud800"))
 
 
-async def test_an_unknown_file_is_not_found(emulator: Emulator) -> None:
-    async with opened(emulator.storage_connection_string) as media:
-        with pytest.raises(NotFoundError) as caught:
+async def test_an_unknown_file_is_not_found(storage: str) -> None:
+    async with opened(storage) as media:
+        with pytest.raises(NotFoundError, match="ME0000") as caught:
             await media.temporary_urls(ALICE, ["ME" + "0" * 32])
     assert 50507 == caught.value.code
 
@@ -203,8 +210,8 @@ async def test_storage_settings_that_cannot_work_are_named(storage: str) -> None
             await media.upload(ALICE, text_file())
 
 
-async def test_a_wrong_account_key_is_named(emulator: Emulator) -> None:
-    parts = dict(part.split("=", 1) for part in emulator.storage_connection_string.strip(";").split(";"))
+async def test_a_wrong_account_key_is_named(storage: str) -> None:
+    parts = dict(part.split("=", 1) for part in storage.strip(";").split(";"))
     wrong = ";".join(f"{name}={value}" for name, value in (parts | {"AccountKey": "d3Jvbmc="}).items())
     async with opened(wrong) as media:
         with pytest.raises(ConfigurationError, match="AZURE_STORAGE_CONNECTION_STRING"):
@@ -228,11 +235,11 @@ async def test_a_storage_account_that_says_nothing_is_given_up(answers: list[Ans
                 await media.upload(ALICE, text_file())
 
 
-async def test_a_fault_of_the_apps_own_stream_reaches_the_app(emulator: Emulator) -> None:
+async def test_a_fault_of_the_apps_own_stream_reaches_the_app(storage: str) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * 3 * 2**20
         raise LookupError("the camera was unplugged")
 
-    async with opened(emulator.storage_connection_string) as media:
+    async with opened(storage) as media:
         with pytest.raises(LookupError, match="unplugged"):
             await media.upload(ALICE, MediaUpload(content=broken(), content_type="x/y"))

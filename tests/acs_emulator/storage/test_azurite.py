@@ -7,12 +7,8 @@ differences stand in `DIFFERENCES`; one that is gone fails the test like one tha
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,35 +18,12 @@ from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient, Co
 
 from acs_emulator import Emulator
 from tests.acs_emulator.storage.conftest import identifier, signed
-from tests.support.requirements import require_npm_packages
-
-PROJECT = Path(__file__).parent / "azurite"
-ACCOUNT = "devstoreaccount1"
-KEY = "c2VjcmV0"
-READY = re.compile(r"successfully listens on (http://\S+)")
+from tests.support.azurite import ACCOUNT
 
 Seen = dict[str, object]
 Scenario = Callable[[ContainerClient], Seen]
 
 pytestmark = [pytest.mark.node, pytest.mark.online, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def azurite() -> Iterator[str]:
-    """Run Azurite and yield a connection string for it."""
-    home = require_npm_packages(PROJECT)
-    options = ["--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
-    process = subprocess.Popen(
-        ["node", home / "node_modules/azurite/dist/src/blob/main.js", *options],
-        cwd=home, stdout=subprocess.PIPE, text=True, env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"},
-    )  # fmt: skip
-    with process:
-        try:
-            assert process.stdout is not None
-            endpoint = next(match[1] for match in map(READY.search, process.stdout) if match)
-            yield f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint}/{ACCOUNT};"
-        finally:
-            process.kill()
 
 
 def refusal(action: Callable[[], object]) -> tuple[int | None, object]:
