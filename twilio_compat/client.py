@@ -19,26 +19,19 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.metadata import version
 from types import TracebackType
-from typing import Final, Literal, Self, TypeAlias, TypedDict
+from typing import Final, Literal, Protocol, Self, TypeAlias
 
-from twilio_compat.arguments import (
-    any_of,
-    check,
-    checked,
-    instance_of,
-    json_type,
-    non_empty_string,
-    optional,
-    options,
-    pure_object,
-    string,
-    undefined,
-)
-from twilio_compat.backend import Backend
+from twilio_compat.arguments import check, checked, literal, non_empty_string, pure_object, string
 from twilio_compat.cancellable import CancellablePromise
+from twilio_compat.client_options import (
+    CLIENT_OPTIONS,
+    CONVERSATION_OPTIONS,
+    ClientOptions,
+    backend_of,
+    draft_of,
+)
 from twilio_compat.connection import Connection, ConnectionState
 from twilio_compat.content import ContentTemplate, ContentTemplates
 from twilio_compat.conversation import Conversation, CreateConversationOptions
@@ -46,15 +39,15 @@ from twilio_compat.conversations import Conversations
 from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.media import Media, media_sids, some_media, temporary_urls
+from twilio_compat.notification_types import NotificationTypes
 from twilio_compat.paginator import Paginator
 from twilio_compat.push import PushNotification, parse
-from twilio_compat.records import ConversationDraft, JSONValue
-from twilio_compat.session import Session
-from twilio_compat.settings import Settings
-from twilio_compat.sharing import SharedBackends
+from twilio_compat.records import JSONValue, PushChannel
+from twilio_compat.session import Emit, Session
 from twilio_compat.user import User
+from twilio_compat.users import FOLLOWED
 
-__all__ = ["Client", "ClientOptions", "State"]
+__all__ = ["Client", "ClientOptions", "NotificationsChannelType", "State"]
 
 State: TypeAlias = Literal["initialized", "failed"]
 """What ``stateChanged`` carries."""
@@ -64,36 +57,21 @@ PROMISE_GRACE: Final = 5.0
 LISTENER_GRACE: Final = 5.0
 """Seconds that `Client.shutdown` waits for async listeners before it cancels them."""
 
-
-class ClientOptions(TypedDict, total=False):
-    """How a client is made. Twilio's own options are taken too, so that code need not change; they do nothing.
-
-    Without ``settings`` the environment is read. A ``backend`` that is given is used as it is, and not closed.
-    """
-
-    settings: Settings | None
-    backend: Backend | None
-    region: str
-    logLevel: str
-    disableDeepClone: bool
-    throwErrorsAlways: bool
-    typingIndicatorTimeoutOverride: int
-
-
-_CLIENT_OPTIONS: Final = options(
-    "client options",
-    settings=any_of(instance_of(Settings), undefined),
-    backend=any_of(instance_of(Backend), undefined),
+BEFORE_INITIALIZATION: Final = (
+    "Reachability information could not yet be accessed as the client has not yet been initialized. Subscribe to the "
+    "'stateChanged' event to properly react to the client initialization."
 )
 
-_CONVERSATION_OPTIONS: Final = optional(
-    options(
-        "conversation options",
-        friendlyName=any_of(string, undefined),
-        uniqueName=any_of(string, undefined),
-        attributes=any_of(json_type, undefined),
-    )
-)
+PUSH_CHANNEL: Final = literal("fcm", "apn")
+
+NotificationsChannelType: TypeAlias = PushChannel
+
+
+class InitRegistrations(Protocol):
+    """What `Client.populateInitRegistrations` fills in."""
+
+    def populateInitRegistrations(self, types: Sequence[str]) -> object:
+        """Take the names of notices."""
 
 
 class Client(ReplayEventEmitter):
@@ -107,9 +85,11 @@ class Client(ReplayEventEmitter):
     * ``conversationAdded``, ``conversationJoined``, ``conversationLeft``, ``conversationRemoved`` a `Conversation`.
     * ``conversationUpdated`` ``{"conversation": ..., "updateReasons": [...]}``.
     * ``participantJoined``, ``participantLeft`` a `Participant`, when somebody comes or goes.
+    * ``participantUpdated`` ``{"participant": ..., "updateReasons": [...]}``.
+    * ``typingStarted``, at each notice, and ``typingEnded`` a `Participant`.
     * ``messageAdded``, ``messageRemoved`` a `Message`; ``messageUpdated`` ``{"message": ..., "updateReasons": [...]}``.
     * ``pushNotification`` a `PushNotification`, from `Client.handlePushNotification` alone.
-    * ``userSubscribed`` a `User`; ``userUpdated`` ``{"user": ..., "updateReasons": [...]}``.
+    * ``userSubscribed``, ``userUnsubscribed`` a `User`; ``userUpdated`` ``{"user": ..., "updateReasons": [...]}``.
     """
 
     version: Final = version("twilio-acs-compat")
@@ -128,11 +108,15 @@ class Client(ReplayEventEmitter):
     conversationUpdated: Final = "conversationUpdated"
     participantJoined: Final = "participantJoined"
     participantLeft: Final = "participantLeft"
+    participantUpdated: Final = "participantUpdated"
+    typingStarted: Final = "typingStarted"
+    typingEnded: Final = "typingEnded"
     messageAdded: Final = "messageAdded"
     messageRemoved: Final = "messageRemoved"
     messageUpdated: Final = "messageUpdated"
     pushNotification: Final = "pushNotification"
     userSubscribed: Final = "userSubscribed"
+    userUnsubscribed: Final = "userUnsubscribed"
     userUpdated: Final = "userUpdated"
 
     def __init__(self, token: str, options: ClientOptions | None = None) -> None:
@@ -141,17 +125,14 @@ class Client(ReplayEventEmitter):
         Raises `ArgumentError` for an empty token or malformed options, `TwilioCompatError` outside an event loop.
         """
         check(1, token, non_empty_string)
-        check(2, options, optional(_CLIENT_OPTIONS))
+        check(2, options, CLIENT_OPTIONS)
         loop = _running_loop()
         self._listeners = ListenerTasks(loop)
         super().__init__(self._listeners)
-        self._session = Session(self._listeners, self.emit)
-        self._user = User(self._session)
+        self._session = _session_of(self._listeners, self.emit, options or {})
         self._conversations = Conversations(self._session)
         self._content_templates = ContentTemplates(self._session, clock=loop.time)
-        self._connection = Connection(
-            token, _backend_of(options or {}), self._session, self._user, self._conversations
-        )
+        self._connection = Connection(token, backend_of(options or {}), self._session, self._conversations)
 
     @classmethod
     async def create(cls, token: str, options: ClientOptions | None = None) -> Self:
@@ -194,7 +175,19 @@ class Client(ReplayEventEmitter):
     @property
     def user(self) -> User:
         """Who the client acts for; empty until it is initialized."""
-        return self._user
+        return self._session.users.myself
+
+    @property
+    def reachabilityEnabled(self) -> bool:
+        """Whether the deployment keeps track of who is connected. Raises until the client is initialized."""
+        if not self._session.was_opened:
+            raise TwilioCompatError(BEFORE_INITIALIZATION)
+        return self._session.backend.reachability_enabled
+
+    @property
+    def token(self) -> str:
+        """The token the client acts with; deprecated at Twilio."""
+        return self._connection.token
 
     async def shutdown(self) -> None:
         """Sign out: let promises and async listeners finish, release the backend. Safe to call twice."""
@@ -208,6 +201,7 @@ class Client(ReplayEventEmitter):
         await self._connection.update_token(token)
         return self
 
+    @checked(options=CONVERSATION_OPTIONS)
     async def createConversation(
         self,
         options: CreateConversationOptions | None = None,
@@ -220,7 +214,6 @@ class Client(ReplayEventEmitter):
 
         Raises `ConflictError` 50353 where the unique name is taken.
         """
-        check(1, options, _CONVERSATION_OPTIONS)
         wanted: CreateConversationOptions = {**(options or {})}
         if friendlyName is not None:
             wanted["friendlyName"] = friendlyName
@@ -228,9 +221,9 @@ class Client(ReplayEventEmitter):
             wanted["uniqueName"] = uniqueName
         if attributes is not None:
             wanted["attributes"] = attributes
-        check(1, wanted, _CONVERSATION_OPTIONS)
+        check(1, wanted, CONVERSATION_OPTIONS)
         await self._session.ready()
-        return await self._conversations.create(_draft_of(wanted))
+        return await self._conversations.create(draft_of(wanted))
 
     @checked(sid=non_empty_string)
     async def getConversationBySid(self, sid: str) -> Conversation:
@@ -254,6 +247,53 @@ class Client(ReplayEventEmitter):
         """Return the conversations the user is in, fifty a page, in ascending order of sid."""
         await self._session.ready()
         return await self._conversations.subscribed()
+
+    # Users
+
+    @checked(identity=non_empty_string)
+    async def getUser(self, identity: str) -> User:
+        """Return a user, whose changes are told from now on. `NotFoundError` 50200.
+
+        A hundred are followed at most, beside the client's own; one more, and the one followed longest is let go.
+        """
+        await self._session.ready()
+        return await self._session.users.get(identity)
+
+    async def getSubscribedUsers(self) -> list[User]:
+        """Return the users who are followed, the client's own first."""
+        await self._session.ready()
+        return self._session.users.subscribed()
+
+    # Push notifications
+
+    @checked(channelType=PUSH_CHANNEL, registrationId=string)
+    async def setPushRegistrationId(self, channelType: PushChannel, registrationId: str) -> None:
+        """Note a device of the user, ``fcm`` or ``apn``, that can be notified."""
+        await self._session.ready()
+        await self._session.backend.push_registrations.create(
+            self._session.actor, channelType, registrationId
+        )
+
+    @checked(channelType=PUSH_CHANNEL)
+    async def unsetPushRegistrationId(self, channelType: PushChannel) -> None:
+        """Forget the devices of a channel; deprecated at Twilio in favour of `removePushRegistrations`."""
+        await self._session.ready()
+        await self._session.backend.push_registrations.delete(self._session.actor, channelType)
+
+    @checked(channelType=PUSH_CHANNEL, registrationId=non_empty_string)
+    async def removePushRegistrations(self, channelType: PushChannel, registrationId: str) -> None:
+        """Forget a device; nothing happens where it was not noted."""
+        await self._session.ready()
+        await self._session.backend.push_registrations.delete(
+            self._session.actor, channelType, registrationId
+        )
+
+    @staticmethod
+    def populateInitRegistrations(reg: InitRegistrations) -> None:
+        """Name to *reg* the notices that a client wants, as frameworks around Twilio's client ask it to."""
+        reg.populateInitRegistrations([NotificationTypes.TYPING_INDICATOR])
+
+    # Content
 
     async def getContentTemplates(self) -> Sequence[ContentTemplate]:
         """Return the content templates of the deployment; asked for anew after five seconds, as at Twilio."""
@@ -287,12 +327,13 @@ class Client(ReplayEventEmitter):
         return temporary_urls(self._session, mediaSids)
 
 
-def _draft_of(options: CreateConversationOptions) -> ConversationDraft:
-    attributes = options.get("attributes")
-    return ConversationDraft(
-        friendly_name=options.get("friendlyName"),
-        unique_name=options.get("uniqueName"),
-        attributes={} if attributes is None else attributes,
+def _session_of(listeners: ListenerTasks, emit: Emit, options: ClientOptions) -> Session:
+    typing_timeout = options.get("typingIndicatorTimeoutOverride")
+    return Session(
+        listeners,
+        emit,
+        typing_timeout=typing_timeout / 1000 if typing_timeout else None,
+        users_followed=options.get("userInfosToSubscribeOverride") or FOLLOWED,
     )
 
 
@@ -302,9 +343,3 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     except RuntimeError:
         text = "A Client connects as soon as it is made: make it in an async function, run with asyncio.run()"
         raise TwilioCompatError(text) from None
-
-
-def _backend_of(options: ClientOptions) -> AbstractAsyncContextManager[Backend]:
-    if (backend := options.get("backend")) is not None:
-        return nullcontext(backend)
-    return SharedBackends.of_running_loop().lease(options.get("settings") or Settings.from_environment())

@@ -3,9 +3,12 @@
 One task does it all and owns what it opens, so that cancelling the task (`close` does, and so does the end of
 ``asyncio.run``) closes everything::
 
-    connecting ── sign in ── connected ── own user ── subscribe ── initialized ── news ...
-        │                                                              │
-        └── refused: denied, initFailed                  token refused: denied, until updateToken
+    connecting ── sign in ── own user ── subscribe ── connected ── initialized ── news ...
+        │                                                             │
+        └── refused: denied, initFailed                 token refused: denied, until updateToken
+
+That it is connected is told once the service has answered, and the user with it: a token can be verified, and a user
+looked up, without the service.
 
 The order of the events is the one Twilio's client shows, the doubled ``initFailed`` included. Where Twilio's
 client is left half alive by a failed start, with methods that fail in odd ways, here every later call raises the
@@ -31,9 +34,8 @@ from twilio_compat.errors import (
     TwilioCompatError,
 )
 from twilio_compat.expiry import TokenWatch
-from twilio_compat.records import ConversationRecord
+from twilio_compat.records import ConversationRecord, UserRecord
 from twilio_compat.session import Session
-from twilio_compat.user import User
 
 __all__ = ["Connection", "ConnectionErrorData", "ConnectionState"]
 
@@ -62,14 +64,15 @@ class Connection:
         token: str,
         backend: AbstractAsyncContextManager[Backend],
         session: Session,
-        user: User,
         conversations: Conversations,
     ) -> None:
         """Begin on the running loop. *backend* is entered for as long as the connection lasts."""
         loop = asyncio.get_running_loop()
         self.state: ConnectionState = "unknown"
+        self.token = token
+        """The token acted with."""
         self._session = session
-        self._user = user
+        self._myself: UserRecord | None = None
         self._conversations = conversations
         self._watch = TokenWatch(session.emit, loop.call_later, lambda: datetime.now(UTC))
         self._renewed = asyncio.Event()
@@ -92,7 +95,8 @@ class Connection:
         renewed = await backend.sign_in(token)
         if renewed.identity != actor.identity:
             raise TokenError(f"The token is for {renewed.identity!r}, the client is {actor.identity!r}")
-        self._session.act(backend, renewed)
+        self._session.renew(renewed)
+        self.token = token
         self._watch.watch(renewed.expires_at)
         self._renewed.set()
 
@@ -129,8 +133,7 @@ class Connection:
 
     async def _start(self, backend: Backend, token: str) -> None:
         actor = await backend.sign_in(token)
-        self._change("connected")
-        self._user._subscribe(await backend.users.get(actor, actor.identity))
+        self._myself = await backend.users.get(actor, actor.identity)
         self._session.act(backend, actor)
         self._watch.watch(actor.expires_at)
         await self._listen()
@@ -168,21 +171,31 @@ class Connection:
                     case events.SourceRefused(error=error):
                         self._refuse(error)
                         return
+                    case events.UserUpdated(user=user):
+                        self._session.users.updated(user)
                     case _:
                         self._conversations.apply(event)
         raise InvalidResponseError("The backend's event stream ended by itself")
 
     async def _synchronize(self, records: tuple[ConversationRecord, ...]) -> None:
         self._change("connected")
-        if not self._initialized:
-            self._initialized = True
-            self._session.open()
-            self._session.emit("stateChanged", "initialized")
-            self._session.emit("initialized")
+        again = self._initialized
+        if not again:
+            self._initialize()
         try:
             await self._conversations.synchronize(records)
+            if again:
+                await self._session.users.catch_up()
         except BackendError as error:
             self._session.emit("connectionError", _told(error, terminal=False))
+
+    def _initialize(self) -> None:
+        self._initialized = True
+        if self._myself is not None:
+            self._session.users.begin(self._myself)
+        self._session.open()
+        self._session.emit("stateChanged", "initialized")
+        self._session.emit("initialized")
 
     # Trouble
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from twilio_compat.arguments import (
     any_of,
     check,
     checked,
     instance_of,
+    json_type,
     literal,
     non_empty_string,
     non_negative_integer,
@@ -27,20 +28,36 @@ from twilio_compat.arguments import (
     string,
     undefined,
 )
+from twilio_compat.conversation_types import (
+    ConversationBindings,
+    ConversationLimits,
+    ConversationState,
+    ConversationStatus,
+    ConversationUpdatedEventArgs,
+    ConversationUpdateReason,
+    CreateConversationOptions,
+    LastMessage,
+    ParticipantBindingOptions,
+    ParticipantResponse,
+    RecipientsOptions,
+)
 from twilio_compat.emitter import ReplayEventEmitter
+from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError
 from twilio_compat.media_upload import FormData, SendMediaOptions, form_data, media_options
 from twilio_compat.message import Message
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
-from twilio_compat.paginator import Paginator
+from twilio_compat.paginator import Paginator, pages_of
 from twilio_compat.participant import Participant
+from twilio_compat.recipients import RecipientDescriptor
 from twilio_compat.records import (
+    ConversationChanges,
     ConversationRecord,
-    ConversationStateName,
     Direction,
     JSONValue,
     NotificationLevel,
     ParticipantDraft,
     ParticipantRecord,
+    UserConversationChanges,
 )
 from twilio_compat.standing import Standing
 
@@ -49,59 +66,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conversation",
+    "ConversationBindings",
+    "ConversationLimits",
     "ConversationState",
     "ConversationStatus",
+    "ConversationUpdateReason",
     "ConversationUpdatedEventArgs",
     "CreateConversationOptions",
     "LastMessage",
+    "ParticipantBindingOptions",
     "ParticipantResponse",
 ]
 
-ConversationStatus: TypeAlias = Literal["joined", "notParticipating"]
+NOT_IN_LIST: Final = "Conversation was not found in the user conversations list"
 
-
-class CreateConversationOptions(TypedDict, total=False):
-    """What a new conversation has. ``access`` is taken and means nothing: all conversations are members-only."""
-
-    friendlyName: str | None
-    uniqueName: str | None
-    attributes: JSONValue
-    access: str | None
-
-
-class ConversationState(TypedDict):
-    """Life cycle state, and since when."""
-
-    current: ConversationStateName
-    dateUpdated: datetime
-
-
-class LastMessage(TypedDict):
-    """Place and time of the newest message."""
-
-    index: int
-    dateCreated: datetime
-
-
-class ConversationUpdatedEventArgs(TypedDict):
-    """What ``updated`` and the client's ``conversationUpdated`` carry."""
-
-    conversation: Conversation
-    updateReasons: list[str]
-
-
-class ParticipantResponse(TypedDict):
-    """What `Conversation.add` returns: the answer as Twilio's service words it. ``attributes`` is JSON text."""
-
-    sid: str
-    conversation_sid: str
-    chat_service_sid: str | None
-    identity: str
-    attributes: str
-    date_created: str
-    date_updated: str
-    role_sid: str
-    messaging_binding: None
+_NO_OTHER_CHANNELS: Final = (
+    "Azure Communication Services Chat has no members by SMS, WhatsApp or e-mail, so {address!r} cannot be added. "
+    "Add the person as a chat user with add(), or send to the address from a server with the SMS, Advanced Messaging "
+    "or Email service of Azure Communication Services and post the replies with sendMessage()"
+)
 
 
 class Conversation(ReplayEventEmitter):
@@ -109,9 +92,12 @@ class Conversation(ReplayEventEmitter):
 
     participantJoined: Final = "participantJoined"
     participantLeft: Final = "participantLeft"
+    participantUpdated: Final = "participantUpdated"
     messageAdded: Final = "messageAdded"
     messageRemoved: Final = "messageRemoved"
     messageUpdated: Final = "messageUpdated"
+    typingStarted: Final = "typingStarted"
+    typingEnded: Final = "typingEnded"
     updated: Final = "updated"
     removed: Final = "removed"
 
@@ -189,6 +175,52 @@ class Conversation(ReplayEventEmitter):
         """Whether the user wants to be notified."""
         return self._standing.record.notification_level
 
+    @property
+    def limits(self) -> ConversationLimits:
+        """What a message may carry."""
+        limits = self._session.backend.limits
+        return {
+            "mediaAttachmentsCountLimit": limits.media_count,
+            "mediaAttachmentSizeLimitInMb": limits.media_size,
+            "mediaAttachmentsTotalSizeLimitInMb": limits.media_total_size,
+            "emailHistoriesAllowedContentTypes": [*limits.email_history_types],
+            "emailBodiesAllowedContentTypes": [*limits.email_body_types],
+        }
+
+    @property
+    def bindings(self) -> ConversationBindings:
+        """Empty: a conversation takes part in chat alone."""
+        return {}
+
+    async def getAttributes(self) -> JSONValue:
+        """Return the attributes."""
+        return self.attributes
+
+    # Changing it
+
+    @checked(attributes=json_type)
+    async def updateAttributes(self, attributes: JSONValue) -> Self:
+        """Replace the attributes. `ForbiddenError` 50107 where the user may not."""
+        await self._standing.change(ConversationChanges(attributes=attributes))
+        return self
+
+    @checked(friendlyName=string)
+    async def updateFriendlyName(self, friendlyName: str) -> Self:
+        """Change the name to show; nothing is sent where it is that already. Errors as `updateAttributes`."""
+        if friendlyName != self.friendlyName:
+            await self._standing.change(ConversationChanges(friendly_name=friendlyName))
+        return self
+
+    @checked(uniqueName=any_of(string, null))
+    async def updateUniqueName(self, uniqueName: str | None) -> Self:
+        """Change the unique name, or take it away; nothing is sent where it is that already.
+
+        `ConflictError` 50353 where another conversation has it; other errors as `updateAttributes`.
+        """
+        if uniqueName != self.uniqueName:
+            await self._standing.change(ConversationChanges(unique_name=uniqueName or None))
+        return self
+
     # Members
 
     async def join(self) -> Self:
@@ -232,6 +264,81 @@ class Conversation(ReplayEventEmitter):
         return await self._standing.participants.find(
             f"identity {identity}", lambda each: each.identity == identity
         )
+
+    async def getParticipantsCount(self) -> int:
+        """Return how many members there are."""
+        return await self._standing.participants.count()
+
+    @checked(
+        proxyAddress=non_empty_string,
+        address=non_empty_string,
+        attributes=optional_json,
+        bindingOptions=optional_json,
+    )
+    async def addNonChatParticipant(
+        self,
+        proxyAddress: str,
+        address: str,
+        attributes: JSONValue = None,
+        bindingOptions: ParticipantBindingOptions | None = None,
+    ) -> ParticipantResponse:
+        """Raise `TranslationGapError`: ACS Chat has no members by SMS, WhatsApp or e-mail."""
+        raise TranslationGapError(_NO_OTHER_CHANNELS.format(address=address))
+
+    async def typing(self) -> None:
+        """Tell the other members that the user types.
+
+        Call it at each key press: what was told less than five seconds ago, or what the service says instead, is
+        not told again.
+        """
+        await self._standing.participants.typing()
+
+    # What the user has read
+
+    async def getUnreadMessagesCount(self) -> int | None:
+        """Return how many messages the user has not read; None where they never told how far they have read.
+
+        `NotFoundError` where they are no member.
+        """
+        session = self._session
+        try:
+            own = await session.backend.user_conversations.get(session.actor, self.sid)
+        except ForbiddenError as error:
+            raise NotFoundError(NOT_IN_LIST, code=error.code) from error
+        return own.unread_messages_count
+
+    @checked(index=non_negative_integer)
+    async def advanceLastReadMessageIndex(self, index: int) -> int | None:
+        """Tell that the user has read up to *index*, unless they told of a later one; return how many are unread.
+
+        Raises `ForbiddenError` 50430 where they are no member.
+        """
+        return await self._read(UserConversationChanges(last_read_message_index=index, advance_only=True))
+
+    @checked(index=any_of(null, non_negative_integer))
+    async def updateLastReadMessageIndex(self, index: int | None) -> int | None:
+        """Tell that the user has read up to *index* and no further, or nothing; return how many are unread.
+
+        With None, the answer is None, as at Twilio. Errors as `advanceLastReadMessageIndex`.
+        """
+        return await self._read(UserConversationChanges(last_read_message_index=index))
+
+    async def setAllMessagesRead(self) -> int | None:
+        """Tell that the user has read everything; return how many are unread."""
+        newest = (await self.getMessages(1)).items
+        return await self.advanceLastReadMessageIndex(newest[0].index) if newest else 0
+
+    async def setAllMessagesUnread(self) -> int | None:
+        """Tell that the user has read nothing, and return None, as at Twilio."""
+        return await self._read(UserConversationChanges(last_read_message_index=None))
+
+    @checked(notificationLevel=literal("default", "muted"))
+    async def setUserNotificationLevel(self, notificationLevel: NotificationLevel) -> None:
+        """Tell whether the user wants to be notified. `ForbiddenError` 50430 where they are no member."""
+        await self._standing.change_own(UserConversationChanges(notification_level=notificationLevel))
+
+    async def _read(self, changes: UserConversationChanges) -> int | None:
+        return await self._standing.change_own(changes)
 
     # Messages
 
@@ -285,6 +392,19 @@ class Conversation(ReplayEventEmitter):
             check(1, {"pageSize": pageSize}, _QUERY_OPTIONS)  # the text comes from a deeper layer at Twilio
         size = 30 if pageSize is None else pageSize
         return await self._standing.messages.page(size, anchor, Direction(direction or "backwards"))
+
+    async def getMessagesCount(self) -> int:
+        """Return how many messages there are; deleted ones do not count."""
+        return await self._session.backend.messages.count(self._session.actor, self.sid)
+
+    @checked(options=optional(options("paginator options", pageSize=any_of(positive_integer, undefined))))
+    async def getMessageRecipients(
+        self, options: RecipientsOptions | None = None
+    ) -> Paginator[RecipientDescriptor]:
+        """Return an empty page: only an e-mail has recipients of its own, and ACS Chat carries none."""
+        return pages_of([], (options or {}).get("pageSize", 50))
+
+    # Its end
 
     async def delete(self) -> Self:
         """Delete the conversation for everyone. `ForbiddenError` 50107 where the user may not."""

@@ -6,8 +6,9 @@ made through this client, is held until they leave it; any other only for as lon
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from twilio_compat import events
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversations"]
 
-PAGE_SIZE = 50
+PAGE_SIZE: Final = 50
 """Conversations on a page, as at Twilio."""
+
+_AT_A_TIME: Final = 10
+"""In how many conversations to look at once for what was missed."""
 
 
 class Conversations:
@@ -76,9 +80,27 @@ class Conversations:
             self._leave(events.ConversationLeft(conversation_sid=sid, reason="left"))
         for record in current.values():
             self._join(record)
-        for record in current.values():
-            if record.last_message is not None:
-                await self._held[record.sid]._standing.messages.catch_up(record.last_message.index)
+        await self._catch_up(current.values())
+
+    async def _catch_up(self, records: Iterable[ConversationRecord]) -> None:
+        """Fetch what was missed, from a few conversations at a time; nothing is asked where nothing was.
+
+        Raises the first of the errors that there were, when everything else was fetched.
+        """
+        found = ((self._held.get(each.sid), each.last_message) for each in records)
+        behind = [
+            (each._standing, last)
+            for each, last in found
+            if each is not None and each._standing.is_behind(last)
+        ]
+        outcomes: list[BaseException | None] = []
+        for start in range(0, len(behind), _AT_A_TIME):
+            few = behind[start : start + _AT_A_TIME]
+            outcomes += await asyncio.gather(
+                *(standing.catch_up(last) for standing, last in few), return_exceptions=True
+            )
+        if error := next(filter(None, outcomes), None):
+            raise error
 
     def apply(self, event: events.Event) -> None:
         """Let *event* change what it is about; one about a conversation the user is not in is ignored."""
@@ -99,6 +121,12 @@ class Conversations:
                 member.conversation_sid
             ):
                 known._standing.participants.left(member)
+            case events.ParticipantUpdated(participant=member) if known := self._held.get(
+                member.conversation_sid
+            ):
+                known._standing.participant_updated(member)
+            case events.TypingStarted(participant=member) if known := self._held.get(member.conversation_sid):
+                known._standing.participants.typed(member, event.timeout)
             case events.MessageAdded(message=message) if known := self._held.get(message.conversation_sid):
                 known._standing.messages.added(message)
             case events.MessageUpdated(message=message) if known := self._held.get(message.conversation_sid):

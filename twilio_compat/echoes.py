@@ -12,14 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 __all__ = ["LIFETIME", "Change", "Echoes"]
 
 LIFETIME: Final = 60.0
 """Seconds after which an event source is not expected to report a change any more."""
 
-Change: TypeAlias = Literal["joined", "left"]
+Change: TypeAlias = str | int | None
+"""``joined`` or ``left``; of one field of a conversation, the value it was set to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class _Expected:
 
 
 class Echoes:
-    """The reports one client expects, oldest first. A sid is that of a participant or of a conversation."""
+    """The reports one client expects, oldest first.
+
+    A sid is that of a participant or of a conversation; what concerns one field of it alone has a subject of its own,
+    such as ``CH.../notification_level``, since its reports come independently of the others.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Expect nothing yet. *clock* returns seconds."""
@@ -50,14 +55,22 @@ class Echoes:
 
     def expects(self, sid: str, change: Change) -> bool:
         """Return whether *change* of *sid* is still to be reported."""
-        now = self._clock()
-        while self._expected and self._expected[0].until <= now:
-            self._expected.popleft()
+        self._expire()
         return any((each.sid, each.change) == (sid, change) for each in self._expected)
+
+    def awaits(self, sid: str) -> bool:
+        """Return whether any change of *sid* is still to be reported."""
+        self._expire()
+        return any(each.sid == sid for each in self._expected)
 
     def forget(self) -> None:
         """Expect nothing any more."""
         self._expected.clear()
+
+    def _expire(self) -> None:
+        now = self._clock()
+        while self._expected and self._expected[0].until <= now:
+            self._expected.popleft()
 
     def _drop_through(self, sid: str, change: Change) -> None:
         """Drop what is expected of *sid*, up to the first *change*."""

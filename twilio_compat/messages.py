@@ -128,6 +128,11 @@ class Messages:
             if not page.has_newer:
                 return
 
+    @property
+    def newest(self) -> int:
+        """Index of the newest message known of; -1 where there is none."""
+        return self._announcements.newest
+
     def met(self, index: int) -> Message | None:
         """Return a message from memory, if it is there."""
         return self._alive.get(index)
@@ -169,6 +174,7 @@ class Messages:
             self._conversation._standing.announce("messageUpdated", change)
 
     def _announce(self, record: MessageRecord) -> None:
+        self._conversation._standing.participants.wrote(record.author)
         self._conversation._standing.announce("messageAdded", self._meet(record))
         self._conversation._standing.message_added(
             LastMessage(index=record.index, date_created=record.date_created)

@@ -1,7 +1,12 @@
 """The members of one conversation, as one client knows them.
 
 Who joined and who left is announced once, whether this client did it or the event source reports it: what counts
-is what was announced last about a member. Reading the list of members announces nothing, as at Twilio.
+is what was announced last about a member. Reading the list of members announces nobody's coming or going, as at
+Twilio; what changed in a member the client knows is announced by whatever brings it first.
+
+Twilio's client loads every member of every conversation when it starts. This one does not, so it can hear of a change
+in a member it has not met. What changed is then told by which of the member's two times is the later one: that of the
+member, or that of the read horizon.
 """
 
 from __future__ import annotations
@@ -10,8 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twilio_compat.errors import NotFoundError
-from twilio_compat.participant import Participant
-from twilio_compat.records import ParticipantDraft, ParticipantRecord
+from twilio_compat.participant import Participant, ParticipantUpdateReason
+from twilio_compat.records import ParticipantChanges, ParticipantDraft, ParticipantRecord
 
 if TYPE_CHECKING:
     from twilio_compat.conversation import Conversation
@@ -29,6 +34,11 @@ class Participants:
         self._conversation = conversation
         self._known: dict[str, Participant] = {}
         self._announced: dict[str, bool] = {}
+
+    @property
+    def are_known(self) -> bool:
+        """Whether the client knows any of them."""
+        return bool(self._known)
 
     # Calls
 
@@ -72,7 +82,43 @@ class Participants:
         elif self._go(member._record):
             session.echoes.expect(member.sid, "left")
 
+    async def count(self) -> int:
+        """Return how many members there are."""
+        session = self._session
+        return await session.backend.participants.count(session.actor, self._conversation.sid)
+
+    async def update(self, sid: str, changes: ParticipantChanges) -> None:
+        """Change a member, and announce it."""
+        session = self._session
+        where = self._conversation.sid
+        self.updated(await session.backend.participants.update(session.actor, where, sid, changes))
+
+    async def typing(self) -> None:
+        """Tell the others that the user types, unless they were told just now."""
+        session, where = self._session, self._conversation.sid
+        if session.typing.admits(where):
+            session.typing.answered(await session.backend.participants.typing(session.actor, where))
+
     # News
+
+    def updated(self, record: ParticipantRecord) -> None:
+        """Announce what changed in a member."""
+        if record.sid in self._known:
+            self._meet(record)
+        else:
+            member = self._known[record.sid] = self._meet(record)
+            member._announce_update(_likely_reasons(record))
+
+    def typed(self, record: ParticipantRecord, seconds: float) -> None:
+        """Announce that a member types, which holds for *seconds*."""
+        member = self._known[record.sid] = self._meet(record)
+        member._start_typing(self._session.typing.shown_for(seconds))
+
+    def wrote(self, identity: str | None) -> None:
+        """Announce that somebody types no longer, since what they typed is there."""
+        for member in self._known.values():
+            if member.identity == identity:
+                member._end_typing()
 
     def joined(self, record: ParticipantRecord) -> None:
         """Announce that somebody else became a member, unless that was done."""
@@ -122,3 +168,11 @@ class Participants:
             return Participant(self._session, self._conversation, record)
         member._take(record)
         return member
+
+
+def _likely_reasons(record: ParticipantRecord) -> list[ParticipantUpdateReason]:
+    """Tell what probably changed in a member of whom nothing was known."""
+    read = record.last_read_timestamp
+    if read is not None and read >= record.date_updated:
+        return ["lastReadMessageIndex", "lastReadTimestamp"]
+    return ["attributes", "dateUpdated"]

@@ -12,16 +12,30 @@ Each transition is announced in the order in which Twilio's client was observed 
 that has happened does nothing: so a call of the client and the report of the same thing by the event source can
 come in either order. ``lastMessage`` follows the messages, not the records: it moves on with each message that is
 announced, and back when the last one is deleted.
+
+Two things are the user's own and no other member's: how far they have read, and whether they want to be notified.
+They have no time by which newer could be told from older. So once a call of this client has changed one, what the
+event source says of it is passed over until it says what the call has set.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from twilio_compat.conversation_types import ConversationUpdateReason
+from twilio_compat.errors import ForbiddenError, NotFoundError
 from twilio_compat.messages import Messages
 from twilio_compat.participants import Participants
-from twilio_compat.records import ConversationRecord, LastMessage, ParticipantRecord
+from twilio_compat.records import (
+    UNCHANGED,
+    ConversationChanges,
+    ConversationRecord,
+    LastMessage,
+    ParticipantRecord,
+    UserConversationChanges,
+)
 
 if TYPE_CHECKING:
     from twilio_compat.conversation import Conversation
@@ -56,6 +70,22 @@ class Standing:
 
     # What this client did
 
+    async def change(self, changes: ConversationChanges) -> None:
+        """Change the conversation, and announce it."""
+        session = self._session
+        self.take(await session.backend.conversations.update(session.actor, self.record.sid, changes))
+
+    async def change_own(self, changes: UserConversationChanges) -> int | None:
+        """Change what is the user's own, announce it, and return how many messages are unread."""
+        session = self._session
+        own = await session.backend.user_conversations.update(session.actor, self.record.sid, changes)
+        for field in _OWN:
+            value = getattr(own, field)
+            if getattr(changes, field) is not UNCHANGED and value != getattr(self.record, field):
+                session.echoes.expect(self._subject(field), value)
+                self._set_own(field, value)
+        return own.unread_messages_count
+
     def join(self) -> None:
         """Apply that the user joined by a call of this client."""
         if self.joined():
@@ -72,9 +102,9 @@ class Standing:
         """Announce that the user made it: what it has beyond nothing, then that it is there."""
         record = self.record
         said = (record.friendly_name, record.unique_name, record.attributes)
-        optional = zip(("friendlyName", "uniqueName", "attributes"), said, strict=True)
-        reasons = [name for name, value in optional if value not in (None, "", {})]
-        self._announce_update([*reasons, "createdBy", "dateCreated", "dateUpdated", "state"])
+        optional: tuple[ConversationUpdateReason, ...] = ("friendlyName", "uniqueName", "attributes")
+        reasons = [name for name, value in zip(optional, said, strict=True) if value not in (None, "", {})]
+        self._tell_update([*reasons, "createdBy", "dateCreated", "dateUpdated", "state"])
         self._add()
 
     def joined(self, record: ConversationRecord | None = None) -> bool:
@@ -100,8 +130,8 @@ class Standing:
                 self.participants.left_by_user(participant)
             self._session.emit("conversationLeft", self._conversation)
         if self._held.pop(self.record.sid, None) is not None:
-            self._conversation.emit("removed", self._conversation)
             self._session.emit("conversationRemoved", self._conversation)
+            self._conversation.emit("removed", self._conversation)
         return was_joined
 
     def take(self, record: ConversationRecord) -> None:
@@ -109,13 +139,23 @@ class Standing:
         before = self.record
         if record.date_updated < before.date_updated:
             return
-        self.record = replace(record, joined=before.joined, last_message=self._last_of(record))
+        self.record = replace(
+            record,
+            joined=before.joined,
+            last_message=self._last_of(record),
+            last_read_message_index=before.last_read_message_index
+            if self._session.echoes.awaits(self._subject("last_read_message_index"))
+            else record.last_read_message_index,
+            notification_level=record.notification_level
+            if self._believes("notification_level", record.notification_level)
+            else before.notification_level,
+        )
         if not before.joined and record.last_message is not None:
             self.messages.begin_after(record.last_message.index)
         changed = [
             name for name, field in _REASONS.items() if getattr(before, field) != getattr(self.record, field)
         ]
-        if changed and record.sid in self._held:
+        if changed:
             self._announce_update(changed)
 
     def confirmed(self, record: ConversationRecord) -> None:
@@ -123,6 +163,42 @@ class Standing:
         self.take(record)
         if self.record.joined and record.last_message is not None:
             self.message_added(record.last_message)
+
+    def is_behind(self, newest: LastMessage | None) -> bool:
+        """Tell whether something may have been missed in it, where *newest* is its last message."""
+        return self.participants.are_known or (newest is not None and newest.index > self.messages.newest)
+
+    async def catch_up(self, newest: LastMessage | None) -> None:
+        """Fetch what was missed, up to *newest*. That it is gone meanwhile will be told by the event source."""
+        with suppress(NotFoundError, ForbiddenError):
+            if newest is not None:
+                await self.messages.catch_up(newest.index)
+            if self.participants.are_known:
+                await self.participants.list()
+
+    # The members, and the user among them
+
+    def participant_updated(self, record: ParticipantRecord) -> None:
+        """Announce what changed in a member, and how far they have read; the user's own horizon is told twice."""
+        field, index = "last_read_message_index", record.last_read_message_index
+        if record.identity == self._session.actor.identity and self._believes(field, index):
+            self._set_own(field, index)
+        self.participants.updated(record)
+        self.messages.read_up_to(record.sid, index)
+
+    def _believes(self, field: str, value: str | int | None) -> bool:
+        """Return whether a report of what is the user's own may be newer than what this client did."""
+        echoes, subject = self._session.echoes, self._subject(field)
+        echoes.take(subject, value)
+        return not echoes.awaits(subject)
+
+    def _set_own(self, field: str, value: object) -> None:
+        if getattr(self.record, field) != value:
+            self.record = _with(self.record, field, value)
+            self._announce_update([_OWN[field]])
+
+    def _subject(self, field: str) -> str:
+        return f"{self.record.sid}/{field}"
 
     # The last message
 
@@ -173,13 +249,28 @@ class Standing:
         self._held[self.record.sid] = self._conversation
         self._session.emit("conversationAdded", self._conversation)
 
-    def _announce_update(self, reasons: list[str]) -> None:
+    def _announce_update(self, reasons: list[ConversationUpdateReason]) -> None:
+        """Announce that properties changed, where the client has announced the conversation."""
+        if self.record.sid in self._held:
+            self._tell_update(reasons)
+
+    def _tell_update(self, reasons: list[ConversationUpdateReason]) -> None:
         change = {"conversation": self._conversation, "updateReasons": reasons}
         self._conversation.emit("updated", change)
         self._session.emit("conversationUpdated", change)
 
 
-_REASONS: Final = {
+def _with(record: ConversationRecord, field: str, value: Any) -> ConversationRecord:
+    return replace(record, **{field: value})
+
+
+_OWN: Final[dict[str, ConversationUpdateReason]] = {
+    "last_read_message_index": "lastReadMessageIndex",
+    "notification_level": "notificationLevel",
+}
+"""What is the user's own, and Twilio's update reasons for it."""
+
+_REASONS: Final[dict[ConversationUpdateReason, str]] = {
     "friendlyName": "friendly_name",
     "uniqueName": "unique_name",
     "attributes": "attributes",

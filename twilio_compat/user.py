@@ -1,23 +1,34 @@
-"""A user of the deployment, as Twilio's client shows one."""
+"""A user of the deployment, as Twilio's client shows one.
+
+A user is followed or not. One who is followed hears of changes and can be changed; one who was let go keeps the last
+state known. What a call of this client changes is shown and announced when the call returns, and not again when the
+event source brings it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
+from twilio_compat.arguments import checked, json_type, string
 from twilio_compat.emitter import ReplayEventEmitter
-from twilio_compat.records import JSONValue, UserRecord
+from twilio_compat.errors import TwilioCompatError
+from twilio_compat.records import JSONValue, UserChanges, UserRecord
 
 if TYPE_CHECKING:
     from twilio_compat.session import Session
 
-__all__ = ["User", "UserUpdatedEventArgs"]
+__all__ = ["User", "UserUpdateReason", "UserUpdatedEventArgs"]
+
+UserUpdateReason: TypeAlias = Literal[
+    "friendlyName", "attributes", "reachabilityOnline", "reachabilityNotifiable"
+]
 
 
 class UserUpdatedEventArgs(TypedDict):
     """What ``updated`` and the client's ``userUpdated`` carry."""
 
     user: User
-    updateReasons: list[str]
+    updateReasons: list[UserUpdateReason]
 
 
 class User(ReplayEventEmitter):
@@ -25,12 +36,14 @@ class User(ReplayEventEmitter):
 
     updated: Final = "updated"
     userSubscribed: Final = "userSubscribed"
+    userUnsubscribed: Final = "userUnsubscribed"
 
-    def __init__(self, session: Session) -> None:
-        """Begin empty, as Twilio's client does."""
+    def __init__(self, session: Session, identity: str = "") -> None:
+        """Begin empty, as Twilio's client does, and not followed."""
         super().__init__(session.listeners)
         self._session = session
-        self._record: UserRecord | None = None
+        self._record = UserRecord(sid="", identity=identity, friendly_name=None, attributes={})
+        self._following: Literal["initializing", "subscribed", "unsubscribed"] = "initializing"
 
     def __repr__(self) -> str:
         """Name the user."""
@@ -39,27 +52,97 @@ class User(ReplayEventEmitter):
     @property
     def identity(self) -> str:
         """Identity; empty until the client is initialized."""
-        return self._record.identity if self._record else ""
+        return self._record.identity
+
+    @property
+    def entityName(self) -> str:
+        """Name under which the service keeps the user, for what logs it: ``US`` and 32 hex digits."""
+        return self._record.sid
 
     @property
     def friendlyName(self) -> str | None:
         """Name to show."""
-        return self._record.friendly_name if self._record else None
+        return self._record.friendly_name
 
     @property
     def attributes(self) -> JSONValue:
         """What the application keeps on the user."""
-        return self._record.attributes if self._record else {}
+        return self._record.attributes
 
-    def _subscribe(self, record: UserRecord) -> None:
-        """Take the first state and announce it: ``userUpdated`` where it says anything, ``userSubscribed``."""
-        before = (self.friendlyName, self.attributes)
+    @property
+    def isOnline(self) -> bool | None:
+        """Whether the user is connected; None unless `Client.reachabilityEnabled`."""
+        return self._record.is_online
+
+    @property
+    def isNotifiable(self) -> bool | None:
+        """Whether the user has a device that can be notified; None unless `Client.reachabilityEnabled`."""
+        return self._record.is_notifiable
+
+    @property
+    def isSubscribed(self) -> bool:
+        """Whether changes of the user are told."""
+        return self._following == "subscribed"
+
+    @checked(attributes=json_type)
+    async def updateAttributes(self, attributes: JSONValue) -> Self:
+        """Replace the attributes. `ForbiddenError` 50107 where the client's user may not."""
+        return await self._change(UserChanges(attributes=attributes))
+
+    @checked(friendlyName=string)
+    async def updateFriendlyName(self, friendlyName: str) -> Self:
+        """Change the name to show; errors as `updateAttributes`."""
+        return await self._change(UserChanges(friendly_name=friendlyName))
+
+    async def unsubscribe(self) -> None:
+        """Let the user go: changes are not told any more. The client's own is followed again at once."""
+        await self._session.users.unsubscribe(self)
+
+    async def _change(self, changes: UserChanges) -> Self:
+        session = self._session
+        await session.ready()
+        if self._following == "unsubscribed":
+            raise TwilioCompatError("Can't modify unsubscribed object")
+        self._take(await session.backend.users.update(session.actor, self.identity, changes))
+        return self
+
+    # What its client tells it
+
+    def _begin(self, record: UserRecord) -> None:
+        """Announce the first state, in as far as it says anything, and that the user is followed."""
+        self._take(record)
+        self._following = "subscribed"
+        self._announce("userSubscribed", self)
+
+    def _let_go(self) -> None:
+        """Announce that the user is followed no longer."""
+        if self._following == "subscribed":
+            self._following = "unsubscribed"
+            self._announce("userUnsubscribed", self)
+
+    def _take(self, record: UserRecord) -> None:
+        """Become *record*, unless that is older, and announce each thing that changed, as Twilio's client does."""
+        before = self._record
+        if before.date_updated and record.date_updated and record.date_updated < before.date_updated:
+            return
         self._record = record
-        after = (self.friendlyName, self.attributes)
-        names = ("friendlyName", "attributes")
-        if reasons := [name for name, old, new in zip(names, before, after, strict=True) if old != new]:
-            change = UserUpdatedEventArgs(user=self, updateReasons=reasons)
-            self.emit("updated", change)
-            self._session.emit("userUpdated", change)
-        self.emit("userSubscribed", self)
-        self._session.emit("userSubscribed", self)
+        for group in _REASONS:
+            changed = [
+                name for name, field in group.items() if getattr(before, field) != getattr(record, field)
+            ]
+            if changed:
+                change = UserUpdatedEventArgs(user=self, updateReasons=changed)
+                self.emit("updated", change)
+                self._session.emit("userUpdated", change)
+
+    def _announce(self, event: str, payload: User) -> None:
+        self.emit(event, payload)
+        self._session.emit(event, payload)
+
+
+_REASONS: Final[tuple[dict[UserUpdateReason, str], ...]] = (
+    {"friendlyName": "friendly_name"},
+    {"attributes": "attributes"},
+    {"reachabilityOnline": "is_online", "reachabilityNotifiable": "is_notifiable"},
+)
+"""Twilio's update reasons in the order in which it tells them, those told together in one group."""

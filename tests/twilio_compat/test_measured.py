@@ -185,10 +185,96 @@ async def test_an_edit_tells_what_changed_to_both_sides(
     assert ("after", "alice") == (message.body, message.lastUpdatedBy)
 
 
+async def test_the_read_horizon_and_the_count_of_unread_messages(room: Conversation, bob: Client) -> None:
+    await add_bob(room)
+    theirs = await bob.getConversationBySid(room.sid)
+    assert (None, 0) == (await theirs.getUnreadMessagesCount(), await theirs.setAllMessagesRead())
+    assert (None, None) == (await theirs.getUnreadMessagesCount(), theirs.lastReadMessageIndex)
+    for number in range(7):
+        await room.sendMessage(str(number))
+    assert None is await theirs.getUnreadMessagesCount()
+    assert 0 == await theirs.setAllMessagesRead()
+    assert (0, 6) == (await theirs.getUnreadMessagesCount(), theirs.lastReadMessageIndex)
+    assert (0, 6) == (await theirs.advanceLastReadMessageIndex(2), theirs.lastReadMessageIndex)
+    assert (4, 2) == (await theirs.updateLastReadMessageIndex(2), theirs.lastReadMessageIndex)
+    assert (None, None) == (await theirs.setAllMessagesUnread(), theirs.lastReadMessageIndex)
+    assert None is await theirs.getUnreadMessagesCount()
+    assert (7, 2) == (await theirs.getMessagesCount(), await theirs.getParticipantsCount())
+
+
+async def test_reading_is_told_to_oneself_and_to_everybody(
+    room: Conversation, alice: Client, bob: Client
+) -> None:
+    await add_bob(room)
+    theirs = await bob.getConversationBySid(room.sid)
+    await room.sendMessage("hello")
+    await room.getParticipants()
+    await theirs.getParticipants()
+    events = ["conversationUpdated", "participantUpdated"]
+    await settle()
+    at_alice, at_bob = Journal(alice, events), Journal(bob, events)
+    await theirs.advanceLastReadMessageIndex(0)
+    assert ["conversationUpdated:lastReadMessageIndex"] == at_bob.read(), "told when the call returns"
+    others = ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"]
+    assert (others, others) == (await at_bob.settled(), at_alice.read())
+
+
+async def test_typing_is_told_to_the_others_at_each_notice(
+    room: Conversation, alice: Client, bob: Client
+) -> None:
+    await add_bob(room)
+    theirs = await bob.getConversationBySid(room.sid)
+    at_alice, at_bob = Journal(alice), Journal(bob)
+    await theirs.typing()
+    await theirs.typing()
+    assert (["typingStarted:bob"], []) == (await at_alice.settled(), at_bob.read())
+    assert (await room.getParticipantByIdentity("bob")).isTyping
+    await theirs.sendMessage("typed")
+    assert ["typingEnded:bob", "messageAdded:typed", "conversationUpdated:lastMessage"] == (
+        await at_alice.settled()
+    )
+    assert not (await room.getParticipantByIdentity("bob")).isTyping
+
+
+async def test_three_updates_are_three_events_on_both_sides(
+    room: Conversation, alice: Client, bob: Client
+) -> None:
+    await add_bob(room)
+    at_alice, at_bob = Journal(alice), Journal(bob)
+    assert room is await room.updateAttributes({"y": 2})
+    assert room is await room.updateFriendlyName("New")
+    assert room is await room.updateUniqueName(None)
+    expected = [
+        "conversationUpdated:attributes+dateUpdated",
+        "conversationUpdated:friendlyName+dateUpdated",
+        "conversationUpdated:uniqueName+dateUpdated",
+    ]
+    assert expected == at_alice.read(), "each is told when its call returns"
+    assert ([], expected) == (await at_alice.settled(), at_bob.read())
+    assert ({"y": 2}, "New", None) == (room.attributes, room.friendlyName, room.uniqueName)
+    assert {"y": 2} == await room.getAttributes()
+
+
+async def test_a_changed_user_is_told_and_seen_by_who_asks(alice: Client, bob: Client) -> None:
+    at_bob = Journal(bob)
+    assert bob.user is await bob.user.updateFriendlyName("Bobby")
+    assert ["userUpdated:friendlyName"] == await at_bob.settled()
+    at_alice = Journal(alice)
+    user = await alice.getUser("bob")
+    assert ("bob", "Bobby", True, None) == (
+        user.identity,
+        user.friendlyName,
+        user.isSubscribed,
+        user.isOnline,
+    )
+    assert ["userUpdated:friendlyName", "userSubscribed:bob"] == at_alice.read()
+
+
 async def test_participants_are_listed_in_the_order_they_came(room: Conversation) -> None:
     await room.add("bob")
-    assert [("alice", "chat", None), ("bob", "chat", None)] == [
-        (each.identity, each.type, each.lastReadMessageIndex) for each in await room.getParticipants()
+    assert [("alice", "chat", None, False), ("bob", "chat", None, False)] == [
+        (each.identity, each.type, each.lastReadMessageIndex, each.isTyping)
+        for each in await room.getParticipants()
     ]
 
 
