@@ -41,6 +41,7 @@ __all__ = [
     "ForbiddenError",
     "InvalidResponseError",
     "LimitError",
+    "MaxListenersExceededWarning",
     "NotFoundError",
     "PromiseCancelledError",
     "RateLimitedError",
@@ -181,6 +182,10 @@ class TranslationGapError(TwilioCompatError):
 
 class DirectModeError(TranslationGapError):
     """Needs the connection string: with a bare ACS user token there is no steward and no store."""
+
+
+class MaxListenersExceededWarning(ResourceWarning):
+    """An event has more listeners than it is meant to; named as in Node. ``setMaxListeners`` says how many."""
 
 
 class UnsentMessageWarning(ResourceWarning):
