@@ -1,7 +1,8 @@
 """How the rest of the backend reaches the subscriptions of this process.
 
 A write made in this process is news to those who listen in it, now rather than at the next tick; a message need not
-even be read back. And what a listener reads is in use, so that the sweep looks there.
+even be read back. And what a listener reads is in use, so that the sweep looks there. A change in the store, from
+whichever process, wakes those whom it may concern.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Protocol
 
+from acs_backend.store.changes import Change, Kind
 from twilio_compat.records import MessageRecord
 
 
@@ -23,6 +26,9 @@ class Subscription(Protocol):
 
     def nudge(self) -> None:
         """Look for news soon."""
+
+    def hear(self) -> None:
+        """Ask the change feed now."""
 
     def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
         """Take note of a message that somebody sent in this process."""
@@ -65,6 +71,26 @@ class Hub:
         ):
             each.nudge()
 
+    def changed(self, change: Change) -> None:
+        """Tell those whom a change in the store may concern."""
+        if change.kind is Kind.MEMBERSHIP:
+            self.nudge(change.thread_id or "", change.acs_id or "")
+        elif change.kind is Kind.USER:
+            self.hear_all()
+        else:
+            for each in self._of_thread.get(change.thread_id or "", ()):
+                each.hear()
+
+    def hear_all(self) -> None:
+        """Tell everybody to ask the change feed."""
+        for each in self._everybody():
+            each.hear()
+
+    def nudge_all(self) -> None:
+        """Tell everybody that there may be news."""
+        for each in self._everybody():
+            each.nudge()
+
     @contextmanager
     def sending(self, thread_id: str, mutation_id: str) -> Iterator[None]:
         """Enclose a send."""
@@ -91,6 +117,9 @@ class Hub:
         """Tell a user's subscriptions that the user reads a thread."""
         for each in self._of_user.get(acs_id, ()):
             each.use(thread_id)
+
+    def _everybody(self) -> Iterator[Subscription]:
+        return chain.from_iterable(self._of_user.values())
 
 
 def _discard(index: defaultdict[str, set[Subscription]], key: str, subscription: Subscription) -> None:

@@ -10,7 +10,12 @@ unless a write in this process nudges it. That is for people who talk to each ot
 interval is soon enough, and many subscribers must neither crowd out those who write nor use up what ACS allows. So
 each early tick is paid for from a purse, which a rest of full length fills a little.
 
-A cursor moves in the same breath as the events it stands for are put into the outbox. So a tick that fails half way
+What only the store knows comes from its change feed (`change_feed`). To hear of it costs no request, so a
+subscription is woken for that at once, between two ticks. Each tick ends with it, too; it tells after what ACS had
+of news, which is what happened before, most often.
+
+A cursor, of a thread or in the feed, moves in the same breath as the events it stands for are put into the outbox.
+So a tick that fails half way
 loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
 when it is over. Only a refused token ends the stream. The pause after a failure grows, but a write that went through
 in this process ends it: the service is back.
@@ -33,6 +38,8 @@ from typing import Self, TypeVar
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
+from acs_backend.event_sources.change_feed import ChangeFeed
+from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.own_sends import Explanation, OwnSends
 from acs_backend.event_sources.teller import Teller
@@ -41,6 +48,7 @@ from acs_backend.identities import Identities
 from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listings
+from acs_backend.store.changes import ForgottenChangesError
 from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,
@@ -82,6 +90,8 @@ class Polling:
     ledger: Ledger
     listings: Listings
     teller: Teller
+    feed: ChangeFeed
+    change_teller: ChangeTeller
     hub: Hub
     interval: float
     sweep_interval: float
@@ -95,7 +105,8 @@ class Polling:
         subscription = Subscription(self, actor, user)
         self.hub.enter(subscription)
         try:
-            yield subscription
+            async with self.feed.open():
+                yield subscription
         finally:
             subscription.end()
             self.hub.leave(subscription, subscription.followed)
@@ -117,7 +128,10 @@ class Subscription:
         self._cursors: dict[str, ThreadCursor] = {}
         self._outbox: deque[Event] = deque()
         self._in_use: OrderedDict[str, None] = OrderedDict()
-        self._nudged = asyncio.Event()
+        self._position = 0
+        """In the change feed."""
+        self._woken = asyncio.Event()
+        self._nudged = self._has_changes = False
         self._purse = FULL_PURSE
         self._sizes: dict[str, int] = {}
         self._own_sends = OwnSends()
@@ -137,7 +151,13 @@ class Subscription:
 
     def nudge(self) -> None:
         """Look for news soon."""
-        self._nudged.set()
+        self._nudged = True
+        self._woken.set()
+
+    def hear(self) -> None:
+        """Ask the change feed now."""
+        self._has_changes = True
+        self._woken.set()
 
     def sent(self, thread_id: str, message_id: int, message: MessageRecord) -> None:
         """Keep a message that was sent in this process, until the thread is read."""
@@ -162,7 +182,11 @@ class Subscription:
             if self._ended:
                 raise StopAsyncIteration
             await self._rest()
-            await self._advance()
+            if self._until_tick() > 0:
+                await self._advance(self._hear)
+            else:
+                self._pay()
+                await self._advance(self._step)
         return self._outbox.popleft()
 
     def end(self) -> None:
@@ -171,21 +195,26 @@ class Subscription:
         self._outbox.clear()
 
     async def _rest(self) -> None:
-        shortest = self._rest_until - self._source.clock()
-        if shortest > 0:
-            await self._source.sleep(shortest)
-        rest = self._due - self._source.clock()
-        if rest > 0 and not self._nudged.is_set():
-            await _first(self._source.sleep(rest), self._nudged.wait())
+        """Wait for the next tick, or for changes to hear."""
+        while (pause := self._until_tick()) > 0 and not (self._has_changes and not self._failures):
+            self._woken.clear()
+            await _first(self._source.sleep(pause), self._woken.wait())
+
+    def _until_tick(self) -> float:
+        """Return how many seconds the next tick may not begin, or need not."""
+        begin = self._rest_until if self._nudged else max(self._rest_until, self._due)
+        return begin - self._source.clock()
+
+    def _pay(self) -> None:
         early = self._source.clock() < self._due
         self._purse = self._purse - 1 if early else min(FULL_PURSE, self._purse + EARNED_BY_REST)
+        self._nudged = False
 
-    async def _advance(self) -> None:
+    async def _advance(self, step: Callable[[], Awaitable[None]]) -> None:
         """Make one step, and say so if it failed, or succeeded after a failure."""
         told = len(self._outbox)
-        self._nudged.clear()
         try:
-            await self._step()
+            await step()
         except TokenError as error:
             self._outbox.append(SourceRefused(error=error))
             self._ended = True
@@ -194,7 +223,7 @@ class Subscription:
         else:
             if self._failures:
                 self._outbox.insert(told, SourceRestored())
-            self._succeed()
+                self._failures = 0
 
     def _fail(self, error: TwilioCompatError) -> None:
         if not self._failures:
@@ -204,9 +233,8 @@ class Subscription:
         now = self._source.clock()
         self._rest_until, self._due = now + min(pause, FIRST_PAUSE), now + pause
 
-    def _succeed(self) -> None:
+    def _plan_tick(self) -> None:
         now = self._source.clock()
-        self._failures = 0
         self._step = self._tick
         self._due = now + self._source.interval
         self._rest_until = min(self._due, now + SHORTEST_REST) if self._purse >= 1 else self._due
@@ -215,6 +243,7 @@ class Subscription:
 
     async def _synchronize(self) -> None:
         self._user = await self._source.identities.acting(self._actor)
+        position = await self._source.feed.position()
         glances = await self._source.conversations.glances(self._user)
         server_time, now = self._source.clients.server_time(), self._source.clock()
         conversations = await self._source.conversations.records(self._user, glances)
@@ -222,10 +251,14 @@ class Subscription:
         recent = [thread_id for thread_id, cursor in cursors.items() if cursor is None]
         tops = await _all(recent, self._top)
         exactly = {each: exact(glances[each], tops[each], now) for each in recent if each in tops}
+        for each in self._cursors:
+            self._source.hub.unfollow(self, each)
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
         for each in self._cursors:
             self._source.hub.follow(self, each)
+        self._position = position
         self._outbox.append(Synchronized(conversations=tuple(conversations)))
+        self._plan_tick()
 
     async def _tick(self) -> None:
         self._user = await self._source.identities.acting(self._actor)
@@ -242,6 +275,21 @@ class Subscription:
         for thread_id, glance in glances.items():
             await self._notice_topic(thread_id, glance)
         await self._sweep(now)
+        await self._hear()
+        self._plan_tick()
+
+    async def _hear(self) -> None:
+        """Tell what changed in the store; synchronize anew where that was too long ago to be known."""
+        self._has_changes = False
+        try:
+            while changes := await self._source.feed.since(self._position):
+                events = await self._source.change_teller.tell(
+                    self._user, self._actor.identity, changes, self.followed
+                )
+                self._outbox += events
+                self._position = changes[-1].change_id
+        except ForgottenChangesError:
+            await self._synchronize()
 
     async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
         """Read one thread; one that cannot be read any more does not stop the others, the next tick misses it."""

@@ -152,7 +152,7 @@ def _explained() -> Iterator[None]:
         yield
     except (IntegrityError, ProgrammingError, DataError, NotSupportedError):
         raise
-    except (DBAPIError, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise ServiceUnavailableError(f"The database in {VARIABLE} failed: {reason}") from error
 

@@ -72,11 +72,10 @@ class _Memory:
         await self._woken.wait()
         self._woken.clear()
 
-    async def wait_for(self, seconds: float) -> bool:
-        """Wait for at most so long; say whether there was a signal."""
+    async def _is_woken_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.wait()
+                await _Memory.wait(self)
                 return True
         return False
 
@@ -88,10 +87,10 @@ class _File(_Memory):
         self._seen = connection.data_version()
 
     async def wait(self) -> None:
-        while self._seen == (found := self._connection.data_version()):
-            if await self.wait_for(LOOK):
-                return
-        self._seen = found
+        while self._seen == self._connection.data_version():
+            if await self._is_woken_within(LOOK):
+                break
+        self._seen = self._connection.data_version()
 
 
 class _PostgreSQL(_Memory):
@@ -111,7 +110,7 @@ class _PostgreSQL(_Memory):
             raise ConnectionError(f"PostgreSQL does not let us listen: {error}") from error
 
     async def wait(self) -> None:
-        if not await self.wait_for(HEARTBEAT):
+        if not await self._is_woken_within(HEARTBEAT):
             async with asyncio.timeout(HEARTBEAT):
                 await self._connection.exec_driver_sql("SELECT 1")
         if self._ended:
