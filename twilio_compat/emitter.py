@@ -1,28 +1,28 @@
-"""Node's event emitter with replay, over pyee: what every object with events inherits.
+"""Node's event emitter with replay: what every object with events inherits.
 
-pyee keeps the listeners and calls them. Three things come on top:
+The methods are those of Node's ``EventEmitter``, and so are the rules: listeners are called in the order in which
+they were registered; one that is registered twice is called twice, and `off` takes back the newest registration;
+who registers or goes while an event is emitted changes nothing for that emission; ``newListener`` is emitted before a
+listener is registered, and ``removeListener`` after one is gone. An event nobody listens to is dropped, except
+``error``: emitting that without a listener raises. Two things come on top:
 
-* Node's rules where pyee's differ: a listener registered twice is called twice, `off` takes back the newest
-  registration, and `on` returns the emitter so that calls can be chained.
 * Replay, as Twilio's client has it: the arguments of the last emission of each event are kept, and only those.
 * Listeners may be plain or async, and one that fails harms nobody else. An exception goes to the event loop's
   exception handler with the event's name. Async listeners become tasks of `ListenerTasks`, which belongs to the
   client: it keeps them from being collected while they run, and `Client.shutdown` ends them.
-
-An event nobody listens to is dropped, except ``error``: as in Node, emitting that without a listener raises.
 """
 
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Self, TypeAlias, TypeVar, overload
+from typing import ClassVar, Self, TypeAlias, TypeVar, overload
 
-from pyee.base import EventEmitter
-
-from twilio_compat.errors import ArgumentError
+from twilio_compat.arguments import non_negative_integer
+from twilio_compat.errors import ArgumentError, MaxListenersExceededWarning, TwilioCompatError
 
 __all__ = ["Listener", "ListenerTasks", "ReplayEventEmitter"]
 
@@ -85,15 +85,19 @@ class ListenerTasks:
 
 @dataclass(eq=False, slots=True)
 class _Registration:
-    """One call of `on` or `once`: pyee's listener, so that the same function can be registered twice."""
+    """One call of `on` or `once`."""
 
     emitter: ReplayEventEmitter
     event: str
     listener: Listener
     once: bool
+    spent: bool = False
 
     def __call__(self, *arguments: object) -> None:
+        if self.spent:
+            return
         if self.once:
+            self.spent = True
             self.emitter._unregister(self)
         self.emitter._tasks.call(self.event, self.listener, arguments)
 
@@ -104,11 +108,17 @@ class ReplayEventEmitter:
     Each message is one, and few are ever listened to, so what listeners need is made for the first of them.
     """
 
+    defaultMaxListeners: ClassVar[int] = 10
+    """How many listeners an event may have before a `MaxListenersExceededWarning` is given."""
+
     def __init__(self, tasks: ListenerTasks) -> None:
         """Run listeners through *tasks*."""
         self._tasks = tasks
-        self._registrations: EventEmitter | None = None
+        self._registered: dict[str, list[_Registration]] | None = None
         self._last: dict[str, tuple[object, ...]] | None = None
+        self._max_listeners: int | None = None
+
+    # Registering
 
     @overload
     def on(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
@@ -118,7 +128,7 @@ class ReplayEventEmitter:
         """Call *listener* at each *event*. Without a listener: a decorator."""
         if listener is None:
             return self._decorator(event, self.on)
-        return self._register(event, listener, once=False)
+        return self._register(event, listener)
 
     @overload
     def once(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
@@ -132,13 +142,21 @@ class ReplayEventEmitter:
 
     def addListener(self, event: str, listener: Listener) -> Self:
         """Do as `on` does."""
-        return self._register(event, listener, once=False)
+        return self._register(event, listener)
+
+    def prependListener(self, event: str, listener: Listener) -> Self:
+        """Do as `on` does, but call *listener* before those that are registered now."""
+        return self._register(event, listener, first=True)
+
+    def prependOnceListener(self, event: str, listener: Listener) -> Self:
+        """Do as `once` does, but call *listener* before those that are registered now."""
+        return self._register(event, listener, once=True, first=True)
 
     def onWithReplay(self, event: str, listener: Listener) -> Self:
         """Call *listener* at once with the last emission of *event*, if there was one, and at each that follows."""
         _check(listener)
         self._replay(event, listener)
-        return self._register(event, listener, once=False)
+        return self._register(event, listener)
 
     addListenerWithReplay = onWithReplay  # Twilio's name
 
@@ -147,9 +165,11 @@ class ReplayEventEmitter:
         _check(listener)
         return self if self._replay(event, listener) else self._register(event, listener, once=True)
 
+    # Taking back
+
     def off(self, event: str, listener: Listener) -> Self:
         """Take back the newest registration of *listener* for *event*; nothing happens where there is none."""
-        found = (each for each in reversed(self._registered(event)) if each.listener == listener)
+        found = (each for each in reversed(self._of(event)) if each.listener == listener)
         if (newest := next(found, None)) is not None:
             self._unregister(newest)
         return self
@@ -159,27 +179,59 @@ class ReplayEventEmitter:
         return self.off(event, listener)
 
     def removeAllListeners(self, event: str | None = None) -> Self:
-        """Drop the listeners of *event*, or of every event."""
-        if self._registrations is not None:
-            self._registrations.remove_all_listeners(event)
+        """Drop the listeners of *event*, or of every event; the newest goes first."""
+        names = self.eventNames() if event is None else [event]
+        for name in sorted(names, key="removeListener".__eq__):  # who is told of removals goes last
+            for each in reversed([*self._of(name)]):
+                self._unregister(each)
         return self
+
+    # Emitting
 
     def emit(self, event: str, *arguments: object) -> bool:
         """Call the listeners of *event* in order of registration; return whether there were any."""
         if self._last is None:
             self._last = {}
         self._last[event] = arguments
-        if self._registrations is None and event != "error":
-            return False
-        return self._made().emit(event, *arguments)
+        registered = [*self._of(event)]
+        if not registered and event == "error":
+            _raise(arguments[0] if arguments else None)
+        for each in registered:
+            each(*arguments)
+        return bool(registered)
 
-    def listenerCount(self, event: str) -> int:
-        """Return how many listeners *event* has."""
-        return len(self._registered(event))
+    # Asking
+
+    def listenerCount(self, event: str, listener: Listener | None = None) -> int:
+        """Return how many listeners *event* has, or how many times it has *listener*."""
+        return sum(1 for each in self._of(event) if listener is None or each.listener == listener)
 
     def listeners(self, event: str) -> list[Listener]:
-        """Return the listeners of *event*, oldest first."""
-        return [each.listener for each in self._registered(event)]
+        """Return the listeners of *event*, in the order in which they are called."""
+        return [each.listener for each in self._of(event)]
+
+    def rawListeners(self, event: str) -> list[Listener]:
+        """Return them as they are called: one that is called once only in a wrapper, whose ``listener`` it is."""
+        return [each if each.once else each.listener for each in self._of(event)]
+
+    def eventNames(self) -> list[str]:
+        """Return the events that have listeners."""
+        return [*(self._registered or ())]
+
+    def setMaxListeners(self, n: int) -> Self:
+        """Warn where an event gets more than *n* listeners; 0 never warns."""
+        if not non_negative_integer.accepts(n):
+            raise ArgumentError(
+                f'The value of "n" is out of range. It must be a non-negative number. Received {n!r}'
+            )
+        self._max_listeners = n
+        return self
+
+    def getMaxListeners(self) -> int:
+        """Return how many listeners an event may have before there is a warning."""
+        return self.defaultMaxListeners if self._max_listeners is None else self._max_listeners
+
+    # Within
 
     def _decorator(
         self, event: str, add: Callable[[str, Listener], Self]
@@ -190,24 +242,31 @@ class ReplayEventEmitter:
 
         return register
 
-    def _register(self, event: str, listener: Listener, *, once: bool) -> Self:
+    def _register(self, event: str, listener: Listener, *, once: bool = False, first: bool = False) -> Self:
         _check(listener)
-        self._made().add_listener(event, _Registration(self, event, listener, once))
+        if self._of("newListener"):
+            self.emit("newListener", event, listener)
+        if self._registered is None:
+            self._registered = {}
+        registered = self._registered.setdefault(event, [])
+        registered.insert(0 if first else len(registered), _Registration(self, event, listener, once))
+        if len(registered) == self.getMaxListeners() + 1 > 1:
+            text = f"{len(registered)} {event} listeners added to {self!r}; are there some that are never removed?"
+            warnings.warn(text, MaxListenersExceededWarning, stacklevel=3)
         return self
 
-    def _made(self) -> EventEmitter:
-        if self._registrations is None:
-            self._registrations = EventEmitter()
-        return self._registrations
-
-    def _registered(self, event: str) -> list[_Registration]:
-        if self._registrations is None:
-            return []
-        return [each for each in self._registrations.listeners(event) if isinstance(each, _Registration)]
-
     def _unregister(self, registration: _Registration) -> None:
-        if registration in self._registered(registration.event):
-            self._made().remove_listener(registration.event, registration)
+        event, registered = registration.event, self._of(registration.event)
+        if self._registered is None or registration not in registered:
+            return
+        registered.remove(registration)
+        if not registered:
+            del self._registered[event]
+        if self._of("removeListener"):
+            self.emit("removeListener", event, registration.listener)
+
+    def _of(self, event: str) -> list[_Registration]:
+        return [] if self._registered is None else self._registered.get(event, [])
 
     def _replay(self, event: str, listener: Listener) -> bool:
         if self._last is None or event not in self._last:
@@ -221,3 +280,10 @@ def _check(listener: Listener) -> None:
     if not callable(listener):
         given = type(listener).__name__
         raise ArgumentError(f'The "listener" argument must be of type Function. Received type {given}')
+
+
+def _raise(error: object) -> None:
+    """Raise an ``error`` that nobody listens to."""
+    if isinstance(error, BaseException):
+        raise error
+    raise TwilioCompatError(f"Unhandled error. ({error!r})")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.journal import settle
 from twilio_compat.emitter import ListenerTasks, ReplayEventEmitter
-from twilio_compat.errors import ArgumentError
+from twilio_compat.errors import ArgumentError, MaxListenersExceededWarning, TwilioCompatError
 
 
 @pytest.fixture
@@ -193,3 +193,101 @@ async def test_draining_waits_for_listeners_and_cancels_the_late(
     await tasks.drain(0.01)
     assert ["quick finished", "endless cancelled"] == ended
     assert before == asyncio.all_tasks()
+
+
+# The rest of Node's rules
+
+
+async def test_listeners_can_be_put_before_the_others(emitter: ReplayEventEmitter) -> None:
+    heard: list[str] = []
+    emitter.on("x", lambda: heard.append("third"))
+    emitter.prependListener("x", lambda: heard.append("second"))
+    emitter.prependOnceListener("x", lambda: heard.append("first"))
+    emitter.emit("x")
+    emitter.emit("x")
+    assert ["first", "second", "third", "second", "third"] == heard
+
+
+async def test_coming_and_going_is_told(emitter: ReplayEventEmitter) -> None:
+    told: list[tuple[str, str, int]] = []
+    emitter.on("newListener", lambda event, _: told.append(("new", event, emitter.listenerCount(event))))
+    emitter.on("removeListener", lambda event, _: told.append(("gone", event, emitter.listenerCount(event))))
+    told.clear()
+    emitter.on("x", print).once("x", print).once("y", repr)
+    emitter.off("x", print).emit("y", 1)
+    assert [("new", "x", 0), ("new", "x", 1), ("new", "y", 0), ("gone", "x", 1), ("gone", "y", 0)] == told
+    told.clear()
+    emitter.removeAllListeners()
+    assert [("gone", "newListener", 0), ("gone", "x", 0)] == told
+    assert [] == emitter.eventNames()
+
+
+async def test_who_comes_or_goes_during_an_emission_changes_nothing_for_it(
+    emitter: ReplayEventEmitter,
+) -> None:
+    heard: list[str] = []
+
+    def second() -> None:
+        heard.append("second")
+
+    def first() -> None:
+        heard.append("first")
+        emitter.off("x", second)
+        emitter.on("x", lambda: heard.append("late"))
+
+    emitter.once("x", first).on("x", second)
+    emitter.emit("x")
+    emitter.emit("x")
+    assert ["first", "second", "late"] == heard
+
+
+async def test_a_listener_for_one_time_is_called_once_even_where_it_emits_again(
+    emitter: ReplayEventEmitter,
+) -> None:
+    heard: list[int] = []
+    emitter.on("x", lambda number: emitter.emit("x", number + 1) if number < 2 else None)
+    emitter.once("x", heard.append)
+    emitter.emit("x", 0)
+    assert [2] == heard
+
+
+async def test_one_listener_can_be_counted_and_wrappers_can_be_told(emitter: ReplayEventEmitter) -> None:
+    emitter.on("x", print).on("x", print).once("x", repr)
+    assert (2, 1, 3) == (
+        emitter.listenerCount("x", print),
+        emitter.listenerCount("x", repr),
+        emitter.listenerCount("x"),
+    )
+    *plain, wrapper = emitter.rawListeners("x")
+    assert [print, print] == plain
+    assert (repr, ["x"]) == (wrapper.listener, emitter.eventNames())  # type: ignore[attr-defined]  # a wrapper has it
+
+
+async def test_an_error_nobody_listens_to_is_raised(emitter: ReplayEventEmitter) -> None:
+    with pytest.raises(KeyError):
+        emitter.emit("error", KeyError("x"))
+    with pytest.raises(TwilioCompatError, match=r"^Unhandled error. \('text'\)$"):
+        emitter.emit("error", "text")
+    heard: list[str] = []
+    emitter.on("error", heard.append).emit("error", "text")
+    assert ["text"] == heard
+
+
+async def test_too_many_listeners_of_an_event_are_warned_of_once(emitter: ReplayEventEmitter) -> None:
+    for _ in range(10):
+        emitter.on("x", print)
+    with pytest.warns(MaxListenersExceededWarning, match="11 x listeners added") as warned:
+        emitter.on("x", print).on("x", print)
+    assert [__file__] == [each.filename for each in warned]
+    emitter.setMaxListeners(0)
+    for _ in range(30):
+        emitter.on("y", print)
+    assert (0, 30) == (emitter.getMaxListeners(), emitter.listenerCount("y"))
+
+
+@pytest.mark.parametrize("number", [-1, "3", True])
+async def test_a_limit_of_listeners_is_a_number_from_zero(
+    emitter: ReplayEventEmitter, number: object
+) -> None:
+    with pytest.raises(ArgumentError, match='The value of "n" is out of range'):
+        emitter.setMaxListeners(number)  # type: ignore[arg-type]  # that is the point
