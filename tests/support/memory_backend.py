@@ -457,6 +457,12 @@ class MemoryMessages(_Part):
         self._find(actor, conversation_sid, message_sid)
         return self._service.contents.get(message_sid)
 
+    async def get(self, actor: Actor, conversation_sid: str, message_sid: str) -> MessageRecord:
+        self._service.enter("messages.get")
+        room, place = self._find(actor, conversation_sid, message_sid)
+        found = room.messages[place]
+        return replace(found, delivery=room.delivery_of(found))
+
     async def count(self, actor: Actor, conversation_sid: str) -> int:
         self._service.enter("messages.count")
         return len(self._service.room(actor, conversation_sid).messages)
