@@ -561,14 +561,14 @@ class MemoryUserConversations(_Part):
 
     async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
         self._service.enter("user_conversations.get")
-        return self._told(actor, self._service.room(actor, conversation_sid))
+        return self._told(actor, self._room(actor, conversation_sid))
 
     async def update(
         self, actor: Actor, conversation_sid: str, changes: UserConversationChanges
     ) -> UserConversationRecord:
         service = self._service
         service.enter("user_conversations.update")
-        room = service.room(actor, conversation_sid)
+        room = self._room(actor, conversation_sid)
         if changes.notification_level is not UNCHANGED:
             room.levels[actor.identity] = changes.notification_level
             own = room.seen_by(actor.identity)
@@ -576,6 +576,12 @@ class MemoryUserConversations(_Part):
         if changes.last_read_message_index is not UNCHANGED:
             self._read(actor, room, changes.last_read_message_index, changes.advance_only)
         return self._told(actor, room)
+
+    def _room(self, actor: Actor, sid: str) -> Room:
+        room = self._service.room(actor, sid)
+        if actor.identity not in room.members:
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
+        return room
 
     def _read(self, actor: Actor, room: Room, index: int | None, advance_only: bool) -> None:
         before = self._service.member(room, actor.identity)
