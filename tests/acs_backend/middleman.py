@@ -118,7 +118,9 @@ class Middleman:
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         url = URL(self._target + request.raw_path, encoded=True)
         headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
-        async with self._session.request(request.method, url, data=body, headers=headers) as answer:
+        async with self._session.request(
+            request.method, url, data=body, headers=headers, skip_auto_headers=("Content-Type",)
+        ) as answer:
             kept = {"Content-Type", "Date", "Location", "Retry-After"}
             passed = {name: value for name, value in answer.headers.items() if name in kept}
             return web.Response(status=answer.status, body=await answer.read(), headers=passed)
