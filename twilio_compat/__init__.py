@@ -1,12 +1,13 @@
 """Twilio Conversations for Python, on Azure Communication Services Chat.
 
-The names are those of ``@twilio/conversations``, as far as they exist here; absent is what is not supported yet.
-What Twilio has no word for is `Settings` and the error tree in `twilio_compat.errors`.
+The names are those that ``@twilio/conversations`` exports, its types included. What Twilio has no word for is
+`Settings`, `ConnectionErrorData` and the error tree in `twilio_compat.errors`.
 """
 
 from twilio_compat import errors
 from twilio_compat.cancellable import CancellablePromise
-from twilio_compat.client import Client, ClientOptions, State
+from twilio_compat.client import Client, NotificationsChannelType, State
+from twilio_compat.client_options import ClientOptions
 from twilio_compat.connection import ConnectionErrorData, ConnectionState
 from twilio_compat.content import ContentTemplate, ContentTemplateVariable
 from twilio_compat.content_data import (
@@ -27,13 +28,18 @@ from twilio_compat.content_data import (
     ContentDataReply,
     ContentDataText,
 )
-from twilio_compat.conversation import (
-    Conversation,
+from twilio_compat.conversation import Conversation
+from twilio_compat.conversation_types import (
+    ConversationBindings,
+    ConversationEmailBinding,
+    ConversationLimits,
     ConversationState,
     ConversationStatus,
     ConversationUpdatedEventArgs,
+    ConversationUpdateReason,
     CreateConversationOptions,
     LastMessage,
+    ParticipantBindingOptions,
 )
 from twilio_compat.media import Media
 from twilio_compat.media_upload import SendMediaOptions
@@ -41,7 +47,15 @@ from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs,
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
 from twilio_compat.notification_types import NotificationTypes
 from twilio_compat.paginator import Paginator, RestPaginator
-from twilio_compat.participant import Participant
+from twilio_compat.participant import (
+    Participant,
+    ParticipantBindings,
+    ParticipantEmailBinding,
+    ParticipantEmailLevel,
+    ParticipantType,
+    ParticipantUpdatedEventArgs,
+    ParticipantUpdateReason,
+)
 from twilio_compat.push import (
     PushNotification,
     PushNotificationData,
@@ -65,7 +79,7 @@ from twilio_compat.records import (
     NotificationLevel,
 )
 from twilio_compat.settings import Settings
-from twilio_compat.user import User, UserUpdatedEventArgs
+from twilio_compat.user import User, UserUpdatedEventArgs, UserUpdateReason
 
 __all__ = [
     "AggregatedDeliveryReceipt",
@@ -94,8 +108,12 @@ __all__ = [
     "ContentTemplate",
     "ContentTemplateVariable",
     "Conversation",
+    "ConversationBindings",
+    "ConversationEmailBinding",
+    "ConversationLimits",
     "ConversationState",
     "ConversationStatus",
+    "ConversationUpdateReason",
     "ConversationUpdatedEventArgs",
     "CreateConversationOptions",
     "DeliveryAmount",
@@ -116,8 +134,16 @@ __all__ = [
     "MessageUpdatedEventArgs",
     "NotificationLevel",
     "NotificationTypes",
+    "NotificationsChannelType",
     "Paginator",
     "Participant",
+    "ParticipantBindingOptions",
+    "ParticipantBindings",
+    "ParticipantEmailBinding",
+    "ParticipantEmailLevel",
+    "ParticipantType",
+    "ParticipantUpdateReason",
+    "ParticipantUpdatedEventArgs",
     "PushNotification",
     "PushNotificationData",
     "PushNotificationDescriptor",
@@ -131,6 +157,7 @@ __all__ = [
     "UnknownRecipientDescriptor",
     "UnsentMessage",
     "User",
+    "UserUpdateReason",
     "UserUpdatedEventArgs",
     "errors",
 ]
