@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from azure.communication.chat import ChatMessage, ChatMessageContent
+from azure.core.exceptions import ResourceNotFoundError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,6 +39,12 @@ class ThreadModel:
     between_pages: Callable[[], None] = lambda: None
     """Runs after each page that a reader takes: whatever others do meanwhile."""
     pages_read: int = 0
+    fetched: int = 0
+    """How often a single message was asked for."""
+    floor: int = 0
+    """The reader sees no message with a smaller id: their history was shared from then on."""
+    unlisted: Line | None = None
+    """A message that the lists do not show yet."""
     gate: asyncio.Event | None = None
     """A reader has a page only once this is set."""
     slowness: int = 0
@@ -78,13 +85,21 @@ class ThreadModel:
     def list_messages(self, *, results_per_page: int) -> ThreadModel._Paged:
         return self._Paged(self, results_per_page)
 
+    async def get_message(self, message_id: str) -> ChatMessage:
+        self.fetched += 1
+        for each in self.lines:
+            if each.message_id == int(message_id) >= self.floor:
+                return _message(each)
+        raise ResourceNotFoundError
+
     @dataclass(slots=True)
     class _Paged:
         model: ThreadModel
         size: int
 
-        def by_page(self) -> ThreadModel._Pages:
-            return ThreadModel._Pages(self.model, self.size)
+        def by_page(self, continuation_token: str | None = None) -> ThreadModel._Pages:
+            below = int(continuation_token) if continuation_token else None
+            return ThreadModel._Pages(self.model, self.size, below)
 
     @dataclass(slots=True)
     class _Pages:
@@ -101,13 +116,15 @@ class ThreadModel:
             if self.ended:
                 raise StopAsyncIteration
             self.model.pages_read += 1
-            newest_first = sorted(self.model.lines, key=lambda each: -each.sequence)
+            listed = (each for each in self.model.lines if each is not self.model.unlisted)
+            seen = (each for each in listed if each.message_id >= self.model.floor)
+            newest_first = sorted(seen, key=lambda each: -each.sequence)
             left = [each for each in newest_first if self.below is None or each.sequence < self.below]
             page = [_message(each) for each in left[: self.size]]
             full = len(page) == self.size
             self.ended = not full
-            self.continuation_token = "more" if full else None
             self.below = left[: self.size][-1].sequence if page else None
+            self.continuation_token = str(self.below) if full else None
             self.model.between_pages()
             for _ in range(self.model.slowness):
                 await asyncio.sleep(0)
