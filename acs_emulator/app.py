@@ -6,7 +6,8 @@ no locks, and no two operations interleave.
 A request passes these gates, and the first that refuses it answers: its path and method are in the table of
 operations (404, 405); its body is not too large (400); its caller is proven (401) and has the right (403); it names
 an ``api-version`` that is served (400; what the live service answers is not documented); it is within the request
-rates (429). Whatever else goes wrong here is logged and answered with a 500.
+rates (429). Whatever else goes wrong here is logged and answered with a 500. Before the first gate, a fault that was
+asked for may happen to it (see `faults`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from starlette.requests import ClientDisconnect
@@ -26,10 +28,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from acs_emulator import errors
 from acs_emulator.authorization import check_access_key, check_right, identify_user
 from acs_emulator.calls import Call, Reply
+from acs_emulator.fault_control import PREFIX, FaultControl
+from acs_emulator.fault_delivery import Delivery
+from acs_emulator.faults import Faults
 from acs_emulator.operations import OPERATIONS, Operation
 from acs_emulator.rate_limits import retry_after_seconds
 from acs_emulator.service import Service
-from acs_emulator.wire import MAX_BODY, Answer, Request, preflight, read_request, send_answer, write_json
+from acs_emulator.wire import (
+    MAX_BODY,
+    Answer,
+    Request,
+    preflight,
+    read_request,
+    send_answer,
+    send_half,
+    write_json,
+)
 
 _API_VERSION = re.compile(r"\d{4}-\d\d-\d\d(?:-preview(?:\.\d+)?)?", re.ASCII)
 _VECTOR_BYTES = 12
@@ -62,21 +76,29 @@ def build_app(
     storage: ASGIApp | None = None,
     storage_account: str = "devstoreaccount1",
     observe: Observer | None = None,
+    faults: Faults | None = None,
 ) -> ASGIApp:
     """Serve a resource; paths below ``/{storage_account}`` go to `storage`.
 
-    `observe` is called with each exchange with Chat or Identity, before its answer leaves.
+    `observe` is called with each exchange with Chat or Identity, before its answer leaves. `faults` happen to requests to
+    Chat and Identity; what they spoil afterwards is observed unspoilt, and what they keep from happening is not
+    observed. With the option of that name they can be controlled over HTTP.
     """
+    faults = faults or Faults(each.name for each in OPERATIONS)
+    control = FaultControl(faults) if service.options.faults else None
     routes = [
-        Route(path, _Endpoint(service, {each.method: each for each in operations}, observe))
+        Route(path, _Endpoint(service, {each.method: each for each in operations}, observe, faults))
         for path, operations in groupby(OPERATIONS, key=lambda each: each.path)
     ]
-    chat_and_identity = Router(routes, redirect_slashes=False, default=_Endpoint(service, {}, observe))
+    unknown = _Endpoint(service, {}, observe, faults)
+    chat_and_identity = Router(routes, redirect_slashes=False, default=unknown)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         is_http = scope["type"] == "http"
         if is_http and storage is not None and scope["path"].split("/", 2)[1:2] == [storage_account]:
             await storage(scope, receive, send)
+        elif is_http and control is not None and scope["path"].startswith(PREFIX):
+            await control(scope, receive, send)
         elif is_http and (answer := preflight(scope)) is not None:
             await send_answer(send, answer, ())
         else:
@@ -89,11 +111,12 @@ class _Endpoint:
     """Everything that is answered at one path, by method."""
 
     def __init__(
-        self, service: Service, operations: Mapping[str, Operation], observe: Observer | None
+        self, service: Service, operations: Mapping[str, Operation], observe: Observer | None, faults: Faults
     ) -> None:
         self._service = service
         self._operations = operations
         self._observe = observe
+        self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -102,10 +125,26 @@ class _Endpoint:
         except ClientDisconnect:
             return
         operation = self._operations.get(request.method)
-        answer, caller = self._answer(operation, request, scope.get("path_params", {}))
+        path: Mapping[str, str] = scope.get("path_params", {})
+        headers = partial(self._common_headers, operation, request, started)
+        fault = None if operation is None else self._faults.meet(operation.name)
+        if fault is None:
+            await send_answer(send, self._serve(operation, request, path), headers())
+        else:
+            await Delivery(
+                scope,
+                receive,
+                serve=partial(self._serve, operation, request, path),
+                refuse=partial(self._refusal, operation),
+                reply=lambda answer: send_answer(send, answer, headers()),
+                reply_half=lambda answer: send_half(send, answer, headers()),
+            ).suffer(fault)
+
+    def _serve(self, operation: Operation | None, request: Request, path: Mapping[str, str]) -> Answer:
+        answer, caller = self._answer(operation, request, path)
         if self._observe is not None:
             self._observe(_exchange(operation, request, answer, caller))
-        await send_answer(send, answer, self._common_headers(operation, request, started))
+        return answer
 
     def _answer(
         self, operation: Operation | None, request: Request, path: Mapping[str, str]

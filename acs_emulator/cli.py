@@ -107,6 +107,9 @@ def main() -> None:
     help="Read receipts of threads above 20 members.",
 )
 @click.option(
+    "--faults", is_flag=True, help="Take faults to inject at /_emulator/faults, from this machine only."
+)
+@click.option(
     "--message-metadata-limit", type=click.IntRange(min=0), help="Most bytes of a message's metadata."
 )
 def serve(
@@ -124,6 +127,7 @@ def serve(
     edits_are_activity: bool,
     system_messages_are_activity: bool,
     large_thread_receipts: LargeThreadReceipts,
+    faults: bool,
     message_metadata_limit: int | None,
 ) -> None:
     """Serve until interrupted."""
@@ -144,6 +148,7 @@ def serve(
             edits_are_activity=edits_are_activity,
             system_messages_are_activity=system_messages_are_activity,
             large_thread_receipts=large_thread_receipts,
+            faults=faults,
             message_metadata_limit=message_metadata_limit,
         )
     except OptionsError as error:

@@ -21,7 +21,9 @@ from anyio.from_thread import start_blocking_portal
 
 from acs_emulator.app import Exchange, build_app
 from acs_emulator.certificates import Certificates
+from acs_emulator.faults import Faults
 from acs_emulator.journal import open_journal
+from acs_emulator.operations import OPERATIONS
 from acs_emulator.options import Options
 from acs_emulator.server import Server, authority, listen, loop_factory
 from acs_emulator.service import Service, utc_now
@@ -47,6 +49,8 @@ class Emulator:
         """Prepare. *clock* gives the time, aware and in UTC; *observe* is told of every chat and identity request."""
         self.options = options or Options()
         """What it was made with."""
+        self.faults = Faults(each.name for each in OPERATIONS)
+        """Faults that happen to requests, while it runs; see `acs_emulator.faults`."""
         self._clock = clock
         self._observe = observe
         self._running: _Running | None = None
@@ -111,7 +115,7 @@ class Emulator:
         if self._running is not None:
             raise RuntimeError("the emulator is running already")
         async with AsyncExitStack() as stack:
-            self._running = await _Running.start(self.options, self._clock, self._observe, stack)
+            self._running = await _Running.start(self.options, self._clock, self._observe, self.faults, stack)
             self._resources = stack.pop_all()
         return self
 
@@ -166,12 +170,17 @@ class _Running:
         options: Options,
         clock: Callable[[], datetime],
         observe: Callable[[Exchange], None] | None,
+        faults: Faults,
         stack: AsyncExitStack,
     ) -> _Running:
         """Open everything; what has to be closed again is pushed on *stack*."""
         running = cls(options, clock, stack)
         app = build_app(
-            running.service, storage=running.storage, storage_account=ACCOUNT_NAME, observe=observe
+            running.service,
+            storage=running.storage,
+            storage_account=ACCOUNT_NAME,
+            observe=observe,
+            faults=faults,
         )
         server = Server(app)
         stack.push_async_callback(server.stop)

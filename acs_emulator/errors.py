@@ -97,6 +97,13 @@ def too_many_requests(retry_after: int | None) -> AcsError:
     )
 
 
+def service_failure(status: int, retry_after: int | None) -> AcsError:
+    """5xx: a failure that was asked for; `retry_after` as in `too_many_requests`."""
+    code = {500: "InternalServerError", 503: "ServiceUnavailable"}.get(status, "ServerError")
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return AcsError(status, code, "The service fails on this request, as it was told to", headers=headers)
+
+
 def internal_error() -> AcsError:
     """500: a fault of the emulator itself; its log has the cause."""
     return AcsError(500, "InternalServerError", "The emulator failed on this request; its log has the cause")

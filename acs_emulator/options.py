@@ -52,6 +52,8 @@ class Options:
     """Whether system messages do; those of the thread's creation never do (observed on the live service)."""
     large_thread_receipts: LargeThreadReceipts = "hidden"
     """Read receipts of threads above 20 members: ``hidden`` as observed on the live service, or ``shown``."""
+    faults: bool = False
+    """Whether faults can be controlled over HTTP, at ``/_emulator/faults``, from this machine."""
     message_metadata_limit: int | None = None
     """Largest metadata of one message in UTF-8 bytes of keys and values; None sets no limit (none is documented)."""
 

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from acs_emulator.demultiplexer import Demultiplexer
+from acs_emulator.wire import CONNECTION
 
 _KEEP_ALIVE = 120
 """Seconds an idle connection is kept: longer than the clients' pools keep theirs, so that none meets a closed one."""
@@ -78,9 +79,11 @@ class Server:
             await asyncio.wait([self._time_teller])
 
     def _make_protocol(self) -> asyncio.Protocol:
+        state: dict[str, object] = {}
         protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]  # a union of untyped signatures; the configuration above chooses httptools
-            config=self._config, server_state=self._state, app_state={}
+            config=self._config, server_state=self._state, app_state=state
         )
+        state[CONNECTION] = _Connection(protocol)
         return protocol
 
     async def _tell_time(self) -> None:
@@ -109,6 +112,24 @@ class Server:
     async def _until_disconnected(self) -> None:
         while self._state.connections:  # noqa: ASYNC110 - uvicorn tells nobody when a connection ends
             await asyncio.sleep(0.002)
+
+
+class _Connection:
+    """Lets the application end the connection that a request came on."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        self._protocol = protocol
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        transport: asyncio.Transport = self._protocol.transport  # type: ignore[attr-defined]  # both of uvicorn's protocols have it
+        return transport
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,7 +6,7 @@ A JSON null counts as a field that is not there. Fields nobody asks for are igno
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NoReturn
 
 from acs_emulator.errors import bad_request
@@ -64,6 +64,13 @@ class Fields:
             raise bad_request("A whole number is expected", self.target(name))
         return value
 
+    def number(self, name: str) -> float | None:
+        """Read an optional number."""
+        value = self._values.get(name)
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+            raise bad_request("A number is expected", self.target(name))
+        return value
+
     def flag(self, name: str) -> bool:
         """Read an optional boolean; False when it is not there."""
         value = self._values.get(name)
@@ -81,6 +88,19 @@ class Fields:
         if value is not None and not isinstance(value, list):
             raise bad_request("An array is expected", self.target(name))
         return value
+
+    def texts(self, name: str) -> list[str]:
+        """Read an array of strings; nothing when it is not there."""
+        for position, value in enumerate(found := self.items(name) or []):
+            if not isinstance(value, str):
+                raise bad_request("A string is expected", f"{self.target(name)}[{position}]")
+        return [str(each) for each in found]
+
+    def refuse_others(self, names: Collection[str]) -> None:
+        """Raise a 400 when there is a field that is not one of `names`."""
+        for each in self._values:
+            if each not in names:
+                raise bad_request(f"There is no such field; there are {', '.join(names)}", self.target(each))
 
     def object(self, name: str) -> Fields | None:
         """Read an optional object."""

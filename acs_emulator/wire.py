@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import parse_qsl, quote
 
 from starlette.requests import ClientDisconnect
@@ -21,7 +22,20 @@ MAX_BODY = 1024 * 1024
 
 METHODS = "GET, POST, PATCH, DELETE"
 
+CONNECTION = "acs_emulator.connection"
+"""Where the server leaves a `Connection` in the state of a request."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Connection(Protocol):
+    """What ASGI has no word for: that a connection ends here."""
+
+    def abort(self) -> None:
+        """Break it; what was not sent yet never is."""
+
+    def close(self) -> None:
+        """End it when everything is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Answer:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    content_type: str = "application/json; charset=utf-8"
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
@@ -68,14 +83,15 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 async def send_answer(send: Send, answer: Answer, common: Iterable[tuple[str, str]]) -> None:
     """Send an answer, with `common` headers after its own."""
-    headers = [*answer.headers.items(), *common]
-    if answer.body:
-        headers.append(("Content-Type", "application/json; charset=utf-8"))
-    if answer.status != 204:
-        headers.append(("Content-Length", str(len(answer.body))))
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await _send_start(send, answer, common)
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def send_half(send: Send, answer: Answer, common: Iterable[tuple[str, str]]) -> None:
+    """Send an answer whose body ends before the length that its headers promise."""
+    await _send_start(send, answer, common)
+    half = answer.body[: len(answer.body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 def write_json(value: Json) -> bytes:
@@ -96,6 +112,16 @@ def preflight(scope: Scope) -> Answer | None:
         "Access-Control-Max-Age": "3600",
     }
     return Answer(204, allowed)
+
+
+async def _send_start(send: Send, answer: Answer, common: Iterable[tuple[str, str]]) -> None:
+    headers = [*answer.headers.items(), *common]
+    if answer.body:
+        headers.append(("Content-Type", answer.content_type))
+    if answer.status != 204:
+        headers.append(("Content-Length", str(len(answer.body))))
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
 
 
 async def _read_body(receive: Receive) -> bytes | None:

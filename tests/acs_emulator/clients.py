@@ -43,10 +43,13 @@ def chat_client(emulator: Reachable, token: str) -> ChatClient:
     return ChatClient(emulator.https_endpoint, CommunicationTokenCredential(token), **_settings(emulator))
 
 
-def thread_client(emulator: Reachable, token: str, thread_id: str) -> ChatThreadClient:
+def thread_client(
+    emulator: Reachable, token: str, thread_id: str, *, retry_total: int = 0
+) -> ChatThreadClient:
     """Return a client for one thread, for the user of *token*."""
     credential = CommunicationTokenCredential(token)
-    return ChatThreadClient(emulator.https_endpoint, credential, thread_id, **_settings(emulator))
+    settings = _settings(emulator) | {"retry_total": retry_total}
+    return ChatThreadClient(emulator.https_endpoint, credential, thread_id, **settings)
 
 
 def _settings(emulator: Reachable) -> dict[str, object]:
