@@ -35,6 +35,7 @@ from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
+from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
@@ -62,6 +63,7 @@ class _Core:
     media: Media
     content_templates: ContentTemplates
     recorder: Recorder
+    receipts: ReadReceipts
     hub: Hub
     heights: Heights
     now: Callable[[], datetime]
@@ -83,6 +85,7 @@ class _Parts:
             core.identities,
             retries,
             self.conversations,
+            core.receipts,
             core.hub,
             clock=core.now,
         )
@@ -161,7 +164,14 @@ class AcsBackend:
         self.media: Media = core.media
         """Media."""
         self.user_conversations: UserConversations = UserConversations(
-            core.database, core.identities, parts.conversations, core.hub, clock=core.now
+            core.database,
+            core.identities,
+            parts.conversations,
+            parts.ledger,
+            core.recorder,
+            core.receipts,
+            core.hub,
+            clock=core.now,
         )
         """What conversations are to the acting user."""
         self.content_templates: ContentTemplates = core.content_templates
@@ -196,6 +206,7 @@ class AcsBackend:
             closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
             closing.push_async_callback(self._core.recorder.close)
+            closing.push_async_callback(self._core.receipts.close)
 
 
 def open_backend(settings: Settings) -> AcsBackend:
@@ -226,6 +237,7 @@ def _core(
         media=Media(settings, database, clients.transport, clock=now),
         content_templates=ContentTemplates(database, identities),
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
+        receipts=ReadReceipts(database, clients, identities, retries, ledger, clock=now),
         hub=Hub(),
         heights=heights,
         now=now,

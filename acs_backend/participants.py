@@ -22,18 +22,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import records
-from acs_backend.checks import check_attributes
+from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
 from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
+from acs_backend.member_edits import MemberEdits, edited
+from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import Retries
+from acs_backend.roles import Permission, Roles, checked_channel_role
 from acs_backend.sids import participant_sid
+from acs_backend.store import changes as feed
 from acs_backend.store import conversations as conversation_table
 from acs_backend.store import participants as table
+from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
@@ -45,14 +52,14 @@ from twilio_compat.errors import (
     TranslationGapError,
     TwilioCompatError,
 )
-from twilio_compat.records import Actor, ParticipantDraft, ParticipantRecord
+from twilio_compat.records import UNCHANGED, Actor, ParticipantChanges, ParticipantDraft, ParticipantRecord
 
 WHOLE_HISTORY = datetime(1970, 1, 1, tzinfo=UTC)
 MEMBER_LIMIT = 250
 """Members that an ACS thread takes, the steward among them."""
-ATTRIBUTES_LIMIT = 4 * 1024
-"""UTF-8 bytes of JSON that Twilio takes as the attributes of a participant."""
 MEMBERS_PER_PAGE = 200
+TYPING_TIMEOUT = 5.0
+"""Seconds for which a member counts as typing, as at Twilio."""
 RECENT = timedelta(seconds=1)
 """How late a send may notice that another process added or removed a member, in what it says of its recipients."""
 KEPT_RECENT = 10_000
@@ -77,6 +84,7 @@ class Participants:
         identities: Identities,
         retries: Retries,
         conversations: Conversations,
+        receipts: ReadReceipts,
         hub: Hub,
         *,
         clock: Callable[[], datetime],
@@ -87,16 +95,20 @@ class Participants:
         self._identities = identities
         self._retries = retries
         self._conversations = conversations
+        self._receipts = receipts
         self._hub = hub
         self._clock = clock
+        self._edits = MemberEdits(database, clock)
+        self._roles = Roles(database)
         self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
 
     # The port
 
     async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
         """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`."""
-        check_attributes(draft.attributes, ATTRIBUTES_LIMIT)
+        check_attributes(draft.attributes, PARTICIPANT_ATTRIBUTES)
         conversation = await self._conversations.find(actor, conversation_sid)
+        check_open(conversation)
         acs_id = await self._newcomer(actor, draft.identity)
         roster = await self._roster_for_adding(actor, conversation, acs_id)
         if acs_id in roster.acs_ids:
@@ -109,6 +121,8 @@ class Participants:
         self._recent.pop(conversation.thread_id, None)
         await self._mark_if_native(conversation, acs_id)
         await self._add(roster.seen_by, conversation, acs_id)
+        async with self._database.write() as connection:
+            await self._announce(connection, conversation, acs_id)
         self._hub.nudge(conversation.thread_id, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
@@ -116,19 +130,57 @@ class Participants:
         """Return the members in the order in which they were added; errors of `Conversations.get`."""
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
-        return await self.records(conversation, roster.acs_ids, roster.rows)
+        moved = await self._receipts.collect(roster.seen_by, conversation, roster.acs_ids)
+        return await self.records(conversation, roster.acs_ids, None if moved else roster.rows)
+
+    async def count(self, actor: Actor, conversation_sid: str) -> int:
+        """Return how many members there are; errors of `Conversations.get`."""
+        conversation = await self._conversations.find(actor, conversation_sid)
+        roster = await self._roster(actor, conversation)
+        return len(await self._identities.names(roster.acs_ids))
+
+    async def update(
+        self, actor: Actor, conversation_sid: str, sid_or_identity: str, changes: ParticipantChanges
+    ) -> ParticipantRecord:
+        """Change a member. `NotFoundError` 50432, 50109 (role); `ForbiddenError` 50107; `LimitError` 50303.
+
+        Members may change their own attributes, the conversation's admins everybody's, and roles.
+        """
+        check_attributes(changed(changes.attributes, None), PARTICIPANT_ATTRIBUTES)
+        if changes.role_sid is not UNCHANGED:
+            checked_channel_role(changes.role_sid)
+        conversation = await self._conversations.find(actor, conversation_sid)
+        check_open(conversation)
+        acs_id = await self._member(await self._roster(actor, conversation), conversation, sid_or_identity)
+        user = await self._identities.acting(actor)
+        await self._roles.check_member(
+            actor.identity, user.id, conversation, *_needed(changes, own=acs_id == user.id)
+        )
+        row = await self._edits.edit(conversation, acs_id, lambda old, now: edited(old, changes, now))
+        self._hub.nudge(conversation.thread_id)
+        return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
+
+    async def typing(self, actor: Actor, conversation_sid: str) -> float:
+        """Tell the other members, native ones too, that the actor types. `ForbiddenError` 50430 for who is none."""
+        user = await self._identities.acting(actor)
+        conversation = await self._conversations.find(actor, conversation_sid)
+        thread = self._clients.thread(user, conversation.thread_id)
+        name = None if actor.identity == user.id else actor.identity
+        with translated(Subject.CONVERSATION):
+            await self._retries.idempotent(lambda: thread.send_typing_notification(sender_display_name=name))
+        now = to_milliseconds(self._clock())
+        async with self._database.write(durable=False) as connection:
+            await feed.add(connection, Kind.TYPING, now=now, thread_id=conversation.thread_id, acs_id=user.id)
+        self._hub.nudge(conversation.thread_id)
+        return TYPING_TIMEOUT
 
     async def delete(self, actor: Actor, conversation_sid: str, sid_or_identity: str) -> None:
         """Remove a member. `NotFoundError` 50432; errors of `Conversations.get`."""
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
-        members = await self.records(conversation, roster.acs_ids, roster.rows)
-        by_sid = {participant_sid(conversation.thread_id, each): each for each in roster.acs_ids}
-        leaving = [by_sid[each.sid] for each in members if sid_or_identity in (each.sid, each.identity)]
-        if not leaving:
-            raise NotFoundError("Participant not found", code=50432)
-        await self._remove(actor, conversation, leaving[0])
-        self._hub.nudge(conversation.thread_id, leaving[0])
+        leaving = await self._member(roster, conversation, sid_or_identity)
+        await self._remove(actor, conversation, leaving)
+        self._hub.nudge(conversation.thread_id, leaving)
 
     # For the other parts
 
@@ -170,6 +222,18 @@ class Participants:
         return {acs_id: row.sid for acs_id, row in (await self.rows(thread_id)).items()}
 
     # Steps
+
+    async def _member(self, roster: _Roster, conversation: Conversation, sid_or_identity: str) -> str:
+        """Return the ACS id of a member. `NotFoundError` 50432."""
+        for acs_id, identity in (await self._identities.names(roster.acs_ids)).items():
+            if sid_or_identity in (participant_sid(conversation.thread_id, acs_id), identity):
+                return acs_id
+        raise NotFoundError("Participant not found", code=50432)
+
+    async def _announce(self, connection: AsyncConnection, conversation: Conversation, acs_id: str) -> None:
+        """Have every process look at the thread at once: somebody came or went."""
+        now = to_milliseconds(self._clock())
+        await feed.add(connection, Kind.MEMBERSHIP, now=now, thread_id=conversation.thread_id, acs_id=acs_id)
 
     async def _newcomer(self, actor: Actor, identity: str) -> str:
         if identity == actor.identity:
@@ -238,6 +302,7 @@ class Participants:
         await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)
+            await self._announce(connection, conversation, acs_id)
         self._recent.pop(conversation.thread_id, None)
 
     async def _mark_if_native(self, conversation: Conversation, acs_id: str) -> None:
@@ -246,6 +311,13 @@ class Participants:
             async with self._database.write() as connection:
                 await conversation_table.mark_native(connection, conversation.thread_id)
             await self._identities.notice()
+
+
+def _needed(changes: ParticipantChanges, *, own: bool) -> Sequence[Permission]:
+    """Return the permissions of which whoever makes *changes* needs one. Roles are an admin's to give."""
+    if own and changes.role_sid is UNCHANGED:
+        return (Permission.EDIT_OWN_PARTICIPANT_ATTRIBUTES, Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES)
+    return (Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,)
 
 
 def _exists_already() -> ConflictError:

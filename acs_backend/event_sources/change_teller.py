@@ -18,15 +18,12 @@ from acs_backend import change_contents, records
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.identities import Identities
-from acs_backend.participants import Participants
+from acs_backend.participants import TYPING_TIMEOUT, Participants
 from acs_backend.records import Known
 from acs_backend.store.changes import Change, Kind
 from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.events import ConversationUpdated, Event, ParticipantUpdated, TypingStarted, UserUpdated
-
-TYPING_TIMEOUT = 5.0
-"""Seconds for which a member counts as typing, as at Twilio."""
 
 _Rows = Mapping[str, Mapping[str, Participant]]
 """Rows of members, by thread and ACS id."""

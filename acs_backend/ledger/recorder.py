@@ -32,6 +32,7 @@ from acs_backend.ledger.foresight import Foresight, Foretold
 from acs_backend.ledger.ledger import Appended, Arrival, Ledger, append_newest, append_sent
 from acs_backend.ledger.send_order import SendOrder
 from acs_backend.ledger.writer_lease import WriterLease
+from acs_backend.store import messages as store
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from twilio_compat.errors import InvalidResponseError, TwilioCompatError

@@ -76,6 +76,15 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
     return True
 
 
+async def save(connection: AsyncConnection, row: Participant) -> None:
+    """Write the row of a member, whether there was one or not."""
+    found = (participants.c.thread_id == row.thread_id) & (participants.c.acs_id == row.acs_id)
+    values = {name: getattr(row, name) for name in Participant.__slots__}
+    values["attributes"] = json.dumps(row.attributes)
+    if (await connection.execute(update(participants).where(found).values(values))).rowcount == 0:
+        await connection.execute(insert(participants).values(values))
+
+
 async def remove(connection: AsyncConnection, thread_id: str, acs_id: str) -> None:
     """Drop the row of somebody who is no member any more."""
     await connection.execute(
