@@ -109,6 +109,63 @@ REFUSALS: list[tuple[str, Call, str]] = [
         f'{EXPECTED}of type undefined or valid conversation options (key "attributes" should be a JSON type or of type '
         'undefined), but got malformed conversation options (key "attributes" is instance of object)',
     ),
+    *[
+        (
+            f"{method}({shown})",
+            lambda a, c, m=method, v=value: getattr(c, m)(v),
+            f"{EXPECTED}{rule}, but got {got}",
+        )
+        for method, value, shown, rule, got in [
+            ("updateFriendlyName", 1, "1", "of type string", "1"),
+            ("updateUniqueName", 1, "1", "of type string or null", "1"),
+            ("updateAttributes", None, "None", "a JSON type", "undefined"),
+            ("advanceLastReadMessageIndex", -1, "-1", "a non-negative integer", "-1"),
+            ("advanceLastReadMessageIndex", None, "None", "a non-negative integer", "undefined"),
+            ("updateLastReadMessageIndex", -1, "-1", "null or a non-negative integer", "-1"),
+            ("updateLastReadMessageIndex", 1.5, "1.5", "null or a non-negative integer", "1.5"),
+            ("setUserNotificationLevel", "loud", "'loud'", '"default" or "muted"', '"loud"'),
+            ("addNonChatParticipant", "", "''", "a non-empty string", '""'),
+            ("getParticipantBySid", "", "''", "a non-empty string", '""'),
+            ("getParticipantByIdentity", 5, "5", "a non-empty string", "5"),
+        ]
+    ],
+    (
+        "addNonChatParticipant with one address",
+        lambda a, c: c.addNonChatParticipant("+15550111"),
+        "Argument 2 is expected to be a non-empty string, but got undefined",
+    ),
+    (
+        "getMessageRecipients with a page of none",
+        lambda a, c: c.getMessageRecipients({"pageSize": 0}),
+        f'{EXPECTED}of type undefined or valid paginator options (key "pageSize" should be a positive integer or of '
+        'type undefined), but got malformed paginator options (key "pageSize" is 0)',
+    ),
+    ("getUser('')", lambda a, c: a.getUser(""), f'{EXPECTED}a non-empty string, but got ""'),
+    (
+        "setPushRegistrationId for a channel that is none",
+        lambda a, c: a.setPushRegistrationId("gcm", "phone"),
+        f'{EXPECTED}"fcm" or "apn", but got "gcm"',
+    ),
+    (
+        "setPushRegistrationId without a device",
+        lambda a, c: a.setPushRegistrationId("fcm"),
+        "Argument 2 is expected to be of type string, but got undefined",
+    ),
+    (
+        "removePushRegistrations with an empty device",
+        lambda a, c: a.removePushRegistrations("fcm", ""),
+        'Argument 2 is expected to be a non-empty string, but got ""',
+    ),
+    (
+        "user.updateFriendlyName(1)",
+        lambda a, c: a.user.updateFriendlyName(1),
+        f"{EXPECTED}of type string, but got 1",
+    ),
+    (
+        "user.updateAttributes(None)",
+        lambda a, c: a.user.updateAttributes(None),
+        f"{EXPECTED}a JSON type, but got undefined",
+    ),
     ("updateToken('')", lambda a, c: a.updateToken(""), f'{EXPECTED}a non-empty string, but got ""'),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -458,3 +458,78 @@ async def test_two_clients_of_one_user_both_hear_a_message_once(sign_in: SignIn)
 
 def test_event_names_are_constants_of_the_class() -> None:
     assert ("messageAdded", "stateChanged") == (Client.messageAdded, Client.stateChanged)
+
+
+async def test_whether_users_are_kept_track_of_is_known_once_it_is_initialized(
+    service: MemoryService,
+) -> None:
+    client = client_with(service, service.token("alice"))
+    with pytest.raises(TwilioCompatError, match=r"^Reachability information could not yet be accessed"):
+        _ = client.reachabilityEnabled
+    async with client:
+        assert client.reachabilityEnabled is False
+
+
+async def test_the_token_acted_with_is_shown(service: MemoryService) -> None:
+    first, second = service.token("alice"), service.token("alice")
+    async with client_with(service, first) as client:
+        shown = [client.token]
+        await client.updateToken(second)
+        assert [first, second] == [*shown, client.token]
+
+
+async def test_devices_are_noted_and_forgotten(service: MemoryService, alice: Client) -> None:
+    await alice.setPushRegistrationId("fcm", "phone")
+    await alice.setPushRegistrationId("fcm", "phone")
+    await alice.setPushRegistrationId("fcm", "tablet")
+    await alice.setPushRegistrationId("apn", "watch")
+    await alice.removePushRegistrations("fcm", "phone")
+    await alice.removePushRegistrations("fcm", "never noted")
+    assert {("alice", "fcm", "tablet"), ("alice", "apn", "watch")} == service.devices
+    await alice.unsetPushRegistrationId("fcm")
+    assert {("alice", "apn", "watch")} == service.devices
+
+
+def test_a_framework_is_told_which_notices_a_client_wants() -> None:
+    class Registration:
+        types: Sequence[str] = ()
+
+        def populateInitRegistrations(self, types: Sequence[str]) -> None:
+            self.types = types
+
+    registration = Registration()
+    Client.populateInitRegistrations(registration)
+    assert ["twilio.ipmsg.typing_indicator"] == registration.types
+
+
+async def test_twilios_own_options_are_taken(service: MemoryService) -> None:
+    options: ClientOptions = {
+        "backend": MemoryBackend(service),
+        "logLevel": "silent",
+        "region": "us1",
+        "Twilsock": {"uri": "wss://example.invalid"},
+        "disableDeepClone": True,
+    }
+    async with Client(service.token("alice"), options) as client:
+        assert "connected" == client.connectionState
+
+
+async def test_an_interruption_before_the_first_answer_is_not_called_connected(
+    service: MemoryService,
+) -> None:
+    class Interrupted(MemoryBackend):
+        @asynccontextmanager
+        async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[events.Event]]:
+            async def news() -> AsyncIterator[events.Event]:
+                yield events.SourceInterrupted(error=ServiceUnavailableError("No route"))
+                await asyncio.Event().wait()
+
+            yield news()
+
+    client = Client(service.token("alice"), {"backend": Interrupted(service)})
+    journal = Journal(client)
+    assert [
+        "connectionStateChanged:connecting",
+        "connectionError:Connection error: No route",
+    ] == await journal.settled()
+    await client.shutdown()

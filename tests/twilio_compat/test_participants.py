@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.journal import Journal, settle
 from tests.support.memory_backend import MemoryService
-from twilio_compat import Client, Conversation, Participant
-from twilio_compat.errors import ForbiddenError, NotFoundError
+from twilio_compat import Client, Conversation, Participant, events
+from twilio_compat.errors import ForbiddenError, NotFoundError, TwilioCompatError
 
 
 @pytest.fixture
@@ -120,3 +122,111 @@ async def test_removal_is_told_on_the_conversation_itself(room: Conversation) ->
     room.on("removed", heard.append)
     await room.leave()
     assert [room] == heard
+
+
+UPDATED = ["participantUpdated"]
+
+
+async def test_changed_attributes_are_told_once_on_both_sides(
+    room: Conversation, alice: Client, bob: Client
+) -> None:
+    await room.add("bob")
+    await settle()
+    theirs = await bob.getConversationBySid(room.sid)
+    mine, his = await room.getParticipantByIdentity("bob"), await theirs.getParticipantByIdentity("bob")
+    at_alice, at_bob = Journal(alice, UPDATED), Journal(bob, UPDATED)
+    heard: list[object] = []
+    mine.on("updated", heard.append)
+    assert mine is await mine.updateAttributes({"colour": "red"})
+    expected = ["participantUpdated:attributes+dateUpdated"]
+    assert expected == at_alice.read(), "told when the call returns"
+    assert ([], expected) == (await at_alice.settled(), at_bob.read())
+    assert ({"colour": "red"}, {"colour": "red"}) == (mine.attributes, his.attributes)
+    assert [{"participant": mine, "updateReasons": ["attributes", "dateUpdated"]}] == heard
+
+
+async def test_an_outdated_report_changes_nothing(
+    service: MemoryService, room: Conversation, alice: Client
+) -> None:
+    await room.add("bob")
+    member = await room.getParticipantByIdentity("bob")
+    journal = Journal(alice, UPDATED)
+    with service.hold_news():
+        await member.updateAttributes({"n": 1})
+        await member.updateAttributes({"n": 2})
+    await journal.settled()
+    assert {"n": 2} == member.attributes
+
+
+async def test_reading_the_list_does_not_swallow_what_changed(
+    service: MemoryService, room: Conversation, alice: Client, bob: Client
+) -> None:
+    await room.add("bob")
+    await room.sendMessage("hello")
+    await settle()
+    theirs = await bob.getConversationBySid(room.sid)
+    journal = Journal(alice, UPDATED)
+    with service.hold_news():
+        await theirs.setAllMessagesRead()
+        assert [None, 0] == [each.lastReadMessageIndex for each in await room.getParticipants()]
+        assert ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"] == journal.read()
+    assert [] == await journal.settled()
+
+
+async def test_a_change_in_a_member_not_met_before_is_told(
+    room: Conversation, bob: Client, service: MemoryService
+) -> None:
+    await room.add("bob")
+    await room.sendMessage("hello")
+    await settle()
+    journal = Journal(bob, UPDATED)
+    await room.setAllMessagesRead()
+    assert ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"] == await journal.settled()
+    theirs = await bob.getConversationBySid(room.sid)
+    journal = Journal(bob, UPDATED)
+    await (await room.getParticipantByIdentity("bob")).updateAttributes({"colour": "red"})
+    assert ["participantUpdated:attributes+dateUpdated"] == await journal.settled()
+    assert {"colour": "red"} == (await theirs.getParticipantByIdentity("bob")).attributes
+
+
+async def test_a_role_given_elsewhere_is_told(
+    service: MemoryService, room: Conversation, alice: Client
+) -> None:
+    member = await room.getParticipantByIdentity("alice")
+    record = service.rooms[room.sid].members["alice"]
+    journal = Journal(alice, UPDATED)
+    promoted = replace(record, role_sid="RL" + 32 * "0", date_updated=service.now())
+    service.tell("alice", events.ParticipantUpdated(participant=promoted))
+    assert ["participantUpdated:dateUpdated+roleSid"] == await journal.settled()
+    assert "RL" + 32 * "0" == member.roleSid
+
+
+async def test_only_a_member_by_chat_has_a_user(service: MemoryService, room: Conversation) -> None:
+    record = service.rooms[room.sid].members["alice"]
+    by_sms = Participant(room._session, room, replace(record, type="sms"))
+    with pytest.raises(
+        TwilioCompatError, match=r"^Getting User is not supported for this Participant type: sms$"
+    ):
+        await by_sms.getUser()
+    assert ({}, "sms") == (by_sms.bindings, by_sms.type)
+
+
+async def test_members_are_counted(room: Conversation) -> None:
+    await room.add("bob")
+    assert 2 == await room.getParticipantsCount()
+
+
+async def test_with_a_new_token_what_changed_in_members_meanwhile_is_told(
+    service: MemoryService, room: Conversation, alice: Client, bob: Client
+) -> None:
+    await room.add("bob")
+    await room.sendMessage("hello")
+    await settle()
+    theirs = await bob.getConversationBySid(room.sid)
+    await theirs.getParticipants()
+    service.tell("bob", events.SourceRefused(error=TwilioCompatError("expired")))
+    await settle()
+    await room.setAllMessagesRead()
+    journal = Journal(bob, UPDATED)
+    await bob.updateToken(service.token("bob"))
+    assert ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"] == await journal.settled()
