@@ -16,7 +16,7 @@ from collections.abc import Collection, Generator, Sequence
 from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 from uuid import uuid4
 
-from twilio_compat.arguments import any_of, array, checked, instance_of, json_type, optional, string
+from twilio_compat.arguments import any_of, array, checked, instance_of, json_type, string, undefined
 from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.content import ContentTemplateVariable
 from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
@@ -174,7 +174,7 @@ class MessageBuilder:
 
     @checked(
         contentSid=string,
-        contentVariables=optional(array("content variables", instance_of(ContentTemplateVariable))),
+        contentVariables=any_of(array("content variables", instance_of(ContentTemplateVariable)), undefined),
     )
     def setContentTemplate(
         self, contentSid: str, contentVariables: Sequence[ContentTemplateVariable] | None = None

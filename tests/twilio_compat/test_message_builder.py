@@ -14,8 +14,9 @@ import pytest
 from tests.support.journal import settle
 from tests.support.memory_backend import MemoryService
 from twilio_compat import Client, Conversation
+from twilio_compat.content import ContentTemplateVariable
 from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
-from twilio_compat.media_upload import MediaContent
+from twilio_compat.media_upload import MediaContent, SendMediaOptions
 
 
 @pytest.fixture
@@ -186,3 +187,83 @@ async def test_a_builder_with_nothing_in_it_may_be_dropped(room: Conversation) -
         warnings.simplefilter("error")
         room.prepareMessage()
         gc.collect()
+
+
+async def test_what_is_built_shows_the_files_and_what_they_are(room: Conversation) -> None:
+    plain: SendMediaOptions = {"contentType": "text/plain", "media": "x"}
+    builder = room.prepareMessage().setEmailHistory("text/plain", plain).setEmailBody("text/html", plain)
+    unsent = builder.addMedia({"file": ("a.png", b"x")}).build()
+    assert [("media", {"file": ("a.png", b"x")}), ("body", plain), ("history", plain)] == unsent.mediaContent
+    again = builder.build()
+    assert unsent.mediaContent == again.mediaContent
+    assert [0, 1] == [await unsent.send(), await again.send()]
+
+
+async def test_a_form_is_sent_as_a_file_is(service: MemoryService, room: Conversation) -> None:
+    await room.sendMessage({"file": ("a.png", b"x")})
+    [(record, content)] = service.files.values()
+    assert ("a.png", "image/png", b"x") == (record.filename, record.content_type, content)
+
+
+async def test_a_later_body_of_the_same_format_takes_the_place_of_the_first(
+    service: MemoryService, room: Conversation
+) -> None:
+    builder = room.prepareMessage()
+    for text in ("first", "second"):
+        builder.setEmailBody("text/plain", {"contentType": "text/plain", "media": text})
+    await builder.buildAndSend()
+    assert [b"second"] == [content for _, content in service.files.values()]
+
+
+@pytest.mark.filterwarnings("ignore::twilio_compat.errors.UnsentMessageWarning")
+@pytest.mark.parametrize("part", ["body", "history"])
+async def test_an_email_has_the_formats_that_the_limits_name(room: Conversation, part: str) -> None:
+    builder = room.prepareMessage().setBody("x")
+    add = builder.setEmailBody if part == "body" else builder.setEmailHistory
+    add("text/markdown", {"contentType": "text/markdown", "media": "*x*"})
+    with pytest.raises(ArgumentError, match=rf"^Unsupported email {part} content type text/markdown$"):
+        builder.build()
+
+
+async def test_a_body_that_is_no_file_is_refused(room: Conversation) -> None:
+    text = (
+        r"^Argument 2 is expected to be an instance of FormData or valid send media options "
+        r'\(key "contentType" should be a non-empty string\), but got malformed send media options '
+        r'\(key "contentType" is undefined\)$'
+    )
+    with pytest.raises(ArgumentError, match=text):
+        room.prepareMessage().setEmailBody("text/plain", {"media": "x"})
+    with pytest.raises(ArgumentError, match=r"^Argument 1 is expected to be of type string, but got 5$"):
+        room.prepareMessage().setEmailHistory(5, {"contentType": "a/b", "media": "x"})  # type: ignore[arg-type]  # the point of the test
+
+
+async def test_a_template_is_sent_with_its_values(service: MemoryService, room: Conversation) -> None:
+    sid = "HX" + "0" * 32
+    values = [ContentTemplateVariable("1", "Tuesday")]
+    unsent = room.prepareMessage().setContentTemplate(sid, values).build()
+    assert (sid, values, None) == (unsent.contentSid, unsent.contentVariables, unsent.text)
+    draft = unsent._draft(())
+    assert (sid, {"1": "Tuesday"}, None) == (draft.content_sid, draft.content_variables, draft.body)
+    unsent.contentSid = None
+    await unsent.send()
+
+
+async def test_the_values_of_a_template_are_variables(room: Conversation) -> None:
+    text = (
+        r"^Argument 2 is expected to be a valid array of content variables \(index 0 should be an instance of "
+        r"ContentTemplateVariable\) or of type undefined, but got malformed array of content variables \(index 0 is 5\)$"
+    )
+    with pytest.raises(ArgumentError, match=text):
+        room.prepareMessage().setContentTemplate("HX1", [5])  # type: ignore[list-item]  # the point of the test
+
+
+async def test_the_files_of_a_message_have_a_limit_together(
+    service: MemoryService, room: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twilio_compat.message_builder.MEGABYTE", 1)
+    builder = room.prepareMessage()
+    for _ in range(3):
+        builder.addMedia({"contentType": "a/b", "media": b"x" * 100})
+    with pytest.raises(LimitError, match="over 150 MB in all") as caught:
+        await builder.buildAndSend()
+    assert (50512, 2, []) == (caught.value.code, len(service.files), (await room.getMessages()).items)
