@@ -37,6 +37,12 @@ class Kind(StrEnum):
     """``acs_id`` was added to a thread or removed from it: worth a look, for them and for the members."""
     USER = "user"
     """The row of a user, ``acs_id``, for everybody."""
+    UNKNOWN = "unknown"
+    """What a later version of this library told; its processes may share the store. For nobody."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Kind:
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,9 +55,9 @@ async def from_file(path: str | None) -> AsyncIterator[Signals]:
 async def from_postgresql(engine: AsyncEngine) -> AsyncIterator[Signals]:
     """Open the signals of a PostgreSQL database, on a connection that is none of the pool's any more."""
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        await connection.run_sync(lambda each: each.detach())
         signals = _PostgreSQL(connection)
         await signals.listen()
+        await connection.run_sync(lambda each: each.detach())
         yield signals
 
 

@@ -1,4 +1,4 @@
-"""Stores beside the one that a test is about."""
+"""Empty stores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acs_backend.conftest import new_store
 from tests.support.postgresql import PostgreSQL
 
 
@@ -16,3 +17,15 @@ async def new_store_beside(shared_store: str, request: pytest.FixtureRequest, tm
         return f"sqlite:///{tmp_path / 'beside.db'}"
     server: PostgreSQL = request.getfixturevalue("postgresql")
     return await server.new_database()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name an empty store of each kind."""
+    return await new_store(request, tmp_path)
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> str:
+    """Name an empty store on PostgreSQL."""
+    return await postgresql.new_database()

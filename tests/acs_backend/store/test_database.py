@@ -12,16 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from acs_backend.store import schema, sqlite
 from acs_backend.store.database import Database
-from tests.acs_backend.conftest import new_store
 from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 COUNT = schema.versions.c.version
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Name an empty store of each kind."""
-    return await new_store(request, tmp_path)
 
 
 async def add_one(database: Database) -> None:
