@@ -25,7 +25,6 @@ from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
-from acs_backend.ledger.listings import items
 from acs_backend.ledger.reader import Reader
 from acs_backend.media import Media
 from acs_backend.message_pages import MessagePages, Wanted
@@ -54,7 +53,6 @@ from twilio_compat.records import (
 
 GLANCE = 20
 """Entries that are asked for where only what is new counts."""
-RECEIPTS_PER_PAGE = 100
 
 
 class Messages:
@@ -149,18 +147,16 @@ class Messages:
     async def receipts(
         self, actor: Actor, conversation_sid: str, message_sid: str
     ) -> Sequence[DeliveryReceiptRecord]:
-        """Return what became of a message at each of its recipients, as far as horizons and ACS's receipts tell.
+        """Return what became of a message at each of its recipients; errors of `get`.
 
-        ACS keeps no receipts where there are more than 20 members; then the horizons alone do. Errors of `get`.
+        Where an ACS client may have read it, ACS is asked for its read receipts.
         """
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.thread_id(actor, conversation_sid)
         row, message = await self._find(user, thread_id, message_sid)
-        listed = self._clients.thread(user, thread_id).list_read_receipts(results_per_page=RECEIPTS_PER_PAGE)
-        with translated(Subject.CONVERSATION):
-            seen = delivery.seen(await items(listed, self._retries))
+        await self._participants.list(actor, conversation_sid)
         members = await self._participants.rows(thread_id)
-        return delivery.receipts(conversation_sid, members, row, _sender_of(message), seen)
+        return delivery.receipts(conversation_sid, members, row, _sender_of(message))
 
     async def content(
         self, actor: Actor, conversation_sid: str, message_sid: str

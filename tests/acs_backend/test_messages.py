@@ -6,15 +6,18 @@ import pytest
 
 from acs_backend import AcsBackend
 from tests.acs_backend.deployment import Deployment, bodies, draft, page, room, send, sign_in
-from twilio_compat.errors import ForbiddenError, LimitError, NotFoundError
+from twilio_compat.errors import ForbiddenError, LimitError, NotFoundError, TranslationGapError
 from twilio_compat.records import (
+    UNCHANGED,
     Actor,
     ConversationRecord,
+    DeliveryRecord,
     Direction,
     MediaUpload,
     MessageChanges,
     MessagePage,
     ParticipantDraft,
+    UserConversationChanges,
 )
 
 BACKWARDS, FORWARD = Direction.BACKWARDS, Direction.FORWARD
@@ -218,3 +221,131 @@ async def test_a_body_that_acs_does_not_take_is_refused_by_name(
     with pytest.raises(LimitError, match="28 KB") as caught:
         await send(backend, alice, chat, "x" * 30_000)
     assert 50504 == caught.value.code
+
+
+async def test_an_administrator_may_change_what_others_wrote(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    (bob,) = await sign_in(backend, "bob")
+    sent = await send(backend, bob, chat, "bob's")
+    edited = await backend.messages.update(alice, chat.sid, sent.sid, MessageChanges(body="edited"))
+    assert ("edited", "bob", "alice") == (edited.body, edited.author, edited.last_updated_by)
+    again = await backend.messages.update(bob, chat.sid, sent.sid, MessageChanges(attributes={"a": 1}))
+    assert ("edited", {"a": 1}, "bob") == (again.body, again.attributes, again.last_updated_by)
+    await backend.messages.delete(alice, chat.sid, sent.sid)
+    assert [] == await bodies(backend, bob, chat)
+
+
+async def test_what_an_author_wrote_who_left_cannot_be_changed_at_acs(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    (bob,) = await sign_in(backend, "bob")
+    sent = await send(backend, bob, chat, "bob's")
+    await backend.participants.delete(alice, chat.sid, "bob")
+    with pytest.raises(TranslationGapError, match="add them to the conversation first"):
+        await backend.messages.delete(alice, chat.sid, sent.sid)
+
+
+async def test_edits_of_body_and_attributes_by_two_processes_do_not_undo_each_other(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    other = deployment.backend()
+    long = {"long": "x" * 2_000}
+    for number in range(5):
+        sent = await backend.messages.create(
+            alice, chat.sid, draft("old", attributes={"n": number} | long, subject="kept")
+        )
+        await asyncio.gather(
+            backend.messages.update(alice, chat.sid, sent.sid, MessageChanges(body="new")),
+            other.messages.update(alice, chat.sid, sent.sid, MessageChanges(attributes={"new": 1} | long)),
+        )
+        found = await backend.messages.get(alice, chat.sid, sent.sid)
+        assert ("new", {"new": 1} | long, "kept") == (found.body, found.attributes, found.subject)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [MessageChanges(body=""), MessageChanges(attributes=None), MessageChanges(attributes={"x": "y" * 3_000})],
+)
+async def test_an_edit_may_empty_a_body_or_set_attributes_to_null_or_to_much(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, changes: MessageChanges
+) -> None:
+    sent = await backend.messages.create(alice, chat.sid, draft("old", attributes={"a": 1}, subject="s"))
+    edited = await backend.messages.update(alice, chat.sid, sent.sid, changes)
+    assert ("old" if changes.body is UNCHANGED else changes.body) == edited.body
+    assert ({"a": 1} if changes.attributes is UNCHANGED else changes.attributes) == edited.attributes
+    assert "s" == edited.subject
+    assert (edited,) == (await page(backend, alice, chat)).items
+
+
+async def test_an_edit_that_changes_nothing_still_counts_as_one(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    sent = await send(backend, alice, chat, "same")
+    edited = await backend.messages.update(alice, chat.sid, sent.sid, MessageChanges(body="same"))
+    assert ("same", "alice") == (edited.body, edited.last_updated_by)
+    assert edited.date_updated > sent.date_updated
+
+
+async def test_one_message_is_fetched_by_its_sid(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    sent = [await send(backend, alice, chat, str(number)) for number in range(3)]
+    assert sent[1] == await backend.messages.get(alice, chat.sid, sent[1].sid)
+    assert sent[1] == await deployment.backend().messages.get(alice, chat.sid, sent[1].sid)
+    other = await room(backend, alice, "alice")
+    await backend.messages.delete(alice, chat.sid, sent[0].sid)
+    for conversation, sid in [(other, sent[1].sid), (chat, sent[0].sid), (chat, "IM" + "0" * 32)]:
+        with pytest.raises(NotFoundError) as caught:
+            await backend.messages.get(alice, conversation.sid, sid)
+        assert 50500 == caught.value.code
+
+
+async def test_messages_are_counted_without_those_deleted_and_with_those_of_acs_clients(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    assert 0 == await backend.messages.count(alice, chat.sid)
+    sent = [await send(backend, alice, chat, str(number)) for number in range(30)]
+    await backend.messages.delete(alice, chat.sid, sent[3].sid)
+    bob = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    thread = await bob.only_thread()
+    for number in range(30):
+        theirs = await thread.send_message(f"native {number}")
+    await thread.delete_message(theirs.id)
+    assert 29 + 29 == await backend.messages.count(alice, chat.sid)
+    (eve,) = await sign_in(backend, "eve")
+    with pytest.raises(ForbiddenError) as caught:
+        await backend.messages.count(eve, chat.sid)
+    assert 50430 == caught.value.code
+
+
+async def test_a_message_tells_who_has_read_it(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    (bob,) = await sign_in(backend, "bob")
+    first, second = await send(backend, alice, chat, "0"), await send(backend, alice, chat, "1")
+    await backend.participants.create(alice, chat.sid, ParticipantDraft(identity="carol"))
+    third = await send(backend, alice, chat, "2")
+    await backend.user_conversations.update(bob, chat.sid, UserConversationChanges(last_read_message_index=1))
+    members = {each.identity: each.sid for each in await backend.participants.list(alice, chat.sid)}
+    told = [each.delivery for each in (await page(backend, alice, chat)).items]
+    bobs, both = frozenset({members["bob"]}), frozenset({members["bob"], members["carol"]})
+    assert [DeliveryRecord(recipients=bobs, read_by=bobs)] * 2 == told[:2]
+    assert DeliveryRecord(recipients=both) == told[2] == third.delivery
+    assert DeliveryRecord(recipients=bobs) == second.delivery
+    assert ["read"] == [each.status for each in await backend.messages.receipts(alice, chat.sid, first.sid)]
+    assert ["sent", "sent"] == [
+        each.status for each in await backend.messages.receipts(alice, chat.sid, third.sid)
+    ]
+
+
+async def test_a_read_receipt_of_an_acs_client_tells_that_a_message_was_read(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    bob = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    sent = [await send(backend, alice, chat, str(number)) for number in range(3)]
+    thread = await bob.only_thread()
+    listed = [each async for each in thread.list_messages() if each.content and each.content.message == "1"]
+    await thread.send_read_receipt(listed[0].id)
+    receipts = [await backend.messages.receipts(alice, chat.sid, each.sid) for each in sent]
+    assert ["read", "read", "sent"] == [each.status for (each,) in receipts]
