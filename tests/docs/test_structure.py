@@ -148,6 +148,20 @@ def test_every_metadata_key_is_told_to_native_clients(key: str) -> None:
     assert f"| `{key}` |" in read("docs/how-to/sign-in-natively.md")
 
 
+def test_the_adapter_is_kept_from_every_module_that_is_not_the_port() -> None:
+    modules = {each.stem for each in (ROOT / "twilio_compat").glob("*.py")} - {"__init__"}
+    row = re.search(r"\| `acs_backend` \| the port: (.*?) \|", read("docs/explanation/architecture.md"))
+    assert row is not None
+    port = set(re.findall(r"`(\w+)`", row[1]))
+    (contract,) = [
+        each
+        for each in tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+        if each["source_modules"] == ["acs_backend"]
+    ]
+    faces = {f"twilio_compat.{each}" for each in modules - port}
+    assert faces | {"acs_emulator"} == set(contract["forbidden_modules"])
+
+
 def test_changelog_fragments_have_a_known_type() -> None:
     config = tomllib.loads(read("pyproject.toml"))["tool"]["towncrier"]
     types = {each["directory"] for each in config["type"]}
