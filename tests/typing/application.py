@@ -13,20 +13,45 @@ from pathlib import Path
 from typing import Literal, assert_type
 
 from twilio_compat import (
+    AggregatedDeliveryReceipt,
+    CancellablePromise,
+    ChannelMetadata,
     Client,
     ClientOptions,
+    ContentData,
+    ContentDataAction,
+    ContentTemplate,
+    ContentTemplateVariable,
     Conversation,
     CreateConversationOptions,
+    DeliveryAmount,
+    DeliveryStatus,
+    DetailedDeliveryReceipt,
+    EmailRecipientDescriptor,
+    EmailRecipientLevel,
+    JSONArray,
+    JSONObject,
     JSONValue,
     LastMessage,
     Media,
+    MediaCategory,
     Message,
     MessageBuilder,
+    MessageType,
     MessageUpdatedEventArgs,
+    MessageUpdateReason,
+    NotificationTypes,
     Paginator,
     Participant,
+    PushNotification,
+    PushNotificationData,
+    PushNotificationDescriptor,
+    PushNotificationType,
+    RecipientDescriptor,
+    RestPaginator,
     SendMediaOptions,
     Settings,
+    UnknownRecipientDescriptor,
     UnsentMessage,
     User,
 )
@@ -95,3 +120,72 @@ async def messages(conversation: Conversation) -> None:
     assert_type(await page.items[0].attachedMedia[0].getContentTemporaryUrl(), str)
     await conversation.getMessages(30, 0, "sideways")  # type: ignore[arg-type]  # there are two directions
     await conversation.sendMessage(5)  # type: ignore[arg-type]  # neither text nor a file
+
+
+async def one_message(message: Message) -> None:
+    assert_type(message.type, MessageType)
+    assert_type(message.getMediaByCategories(["media", "body"]), list[Media])
+    category: MediaCategory = "history"
+    message.getMediaByCategories([category])
+    receipt = message.aggregatedDeliveryReceipt
+    assert_type(receipt, AggregatedDeliveryReceipt | None)
+    if receipt is not None:
+        assert_type(receipt.read, DeliveryAmount)
+    [detailed] = await message.getDetailedDeliveryReceipts()
+    assert_type(detailed, DetailedDeliveryReceipt)
+    assert_type(detailed.status, DeliveryStatus)
+    assert_type(await message.getParticipant(), Participant)
+    assert_type(await message.getChannelMetadata(), ChannelMetadata | None)
+    [recipient] = await message.getMessageRecipients()
+    assert_type(recipient, RecipientDescriptor)
+    if isinstance(recipient, EmailRecipientDescriptor):
+        assert_type(recipient.level, EmailRecipientLevel)
+    else:
+        assert_type(recipient, UnknownRecipientDescriptor)
+
+    def updated(change: MessageUpdatedEventArgs) -> None:
+        reasons: list[MessageUpdateReason] = change["updateReasons"]
+        assert_type(reasons[0] == "deliveryReceipt", bool)
+
+    message.on(Message.updated, updated)
+
+
+async def templates(client: Client, conversation: Conversation) -> None:
+    [template] = await client.getContentTemplates()
+    assert_type(template, ContentTemplate)
+    assert_type(template.variables, list[ContentTemplateVariable])
+    assert_type(template.variants, dict[str, ContentData])
+    variables = [each.copyWithValue("x") for each in template.variables]
+    sending = conversation.prepareMessage().setContentTemplate(template.sid, variables).build().send()
+    assert_type(sending, CancellablePromise[int])
+    page = await conversation.getMessages(1)
+    content = await page.items[0].getContentData()
+    assert_type(content, ContentData | None)
+    if content is not None and content["type"] == "card":
+        assert_type(content["title"], str)
+        assert_type(content["actions"], list[ContentDataAction])
+        if content["actions"][0]["type"] == "url":
+            assert_type(content["actions"][0]["url"], str)
+    pages: RestPaginator[Message] = page
+    assert_type(pages.items, list[Message])
+
+
+async def push(client: Client) -> None:
+    payload: JSONObject = {"aps": {"alert": "hello"}, "twi_message_type": NotificationTypes.NEW_MESSAGE}
+    notification = Client.parsePushNotification(payload)
+    assert_type(notification, PushNotification)
+    assert_type(client.parsePushNotification(payload).data, PushNotificationData)
+    assert_type(notification.type, PushNotificationType)
+    descriptor: PushNotificationDescriptor = {
+        "title": None,
+        "body": "hello",
+        "sound": None,
+        "badge": 1,
+        "action": None,
+        "type": "twilio.conversations.new_message",
+        "data": {"messageIndex": 7},
+    }
+    assert_type(PushNotification(descriptor).badge, int | None)
+    list_of_json: JSONArray = [payload, None]
+    client.parsePushNotification(list_of_json)  # type: ignore[arg-type]  # an object, not an array
+    await client.handlePushNotification(payload)
