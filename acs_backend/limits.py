@@ -109,6 +109,8 @@ class Place:
     """When the request may be sent; once it was sent and answered, the time of the answer."""
     limit: Limit | None = None
     """What it waits for; None where it need not."""
+    windows: tuple[Window, ...] = ()
+    """In which it counts."""
 
 
 class Line:
@@ -119,7 +121,7 @@ class Line:
         self.quota = quota
         self._windows: dict[tuple[Limit, str], Window] = {}
         self._waiting: list[Place] = []
-        self._joined = 0
+        self._joined = self._under_way = 0
         self._opens: dict[str, float] = {}
         """Until when the service said that no request will be taken, by user where users have windows of their own."""
         self._refusals: dict[str, tuple[int, float]] = {}
@@ -129,7 +131,8 @@ class Line:
         """Stand at the end of the line."""
         self._joined += 1
         place.number = self._joined
-        for window in self._windows_of(place):
+        place.windows = self._windows_of(place)
+        for window in place.windows:
             window.forget(now)
         if any(each.is_background for each in self._waiting) and not place.is_background:
             with self._planning(now):
@@ -146,10 +149,12 @@ class Line:
     def start(self, place: Place) -> None:
         """Take the turn: the request is about to be sent."""
         self._waiting.remove(place)
+        self._under_way += 1
 
     def finish(self, place: Place, now: float) -> None:
         """Note that the request was answered, or lost on its way."""
         with self._planning(now):
+            self._under_way -= 1
             self._discount(place)
             place.turn = now
             self._count(place)
@@ -158,16 +163,19 @@ class Line:
     def refuse(self, place: Place, now: float, retry_after: float | None) -> None:
         """Note a 429, and stand in line again, at the old place."""
         with self._planning(now):
+            self._under_way -= 1
             self._discount(place)
             self._learn(place, now, retry_after)
             self._enter(place)
 
     def is_idle(self, now: float) -> bool:
         """Say whether nobody waits and nothing counts any more."""
+        if self._waiting or self._under_way:
+            return False
         gone = [key for key, window in self._windows.items() if window.forget(now)]
         for key in gone:
             del self._windows[key]
-        return not self._waiting and not self._windows and all(each <= now for each in self._opens.values())
+        return not self._windows and all(each <= now for each in self._opens.values())
 
     def _enter(self, place: Place) -> None:
         self._waiting.append(place)
@@ -190,11 +198,10 @@ class Line:
         """Give a turn: the first moment that is free in every window."""
         share = BACKGROUND_SHARE if place.is_background else 1.0
         place.turn, place.limit = max(now, self._opens.get(self._owner(place), now)), None
-        windows = list(self._windows_of(place))
         found = False
         while not found:
             found = True
-            for window in windows:
+            for window in place.windows:
                 free = window.free_at(place.turn, share=share)
                 if free > place.turn:
                     place.turn, place.limit, found = free, window.limit, False
@@ -215,25 +222,27 @@ class Line:
         window.fill(now, now + pause)
 
     def _full_window(self, place: Place, refusals: int, retry_after: float | None) -> Window:
-        windows = sorted(self._windows_of(place), key=lambda each: each.limit.seconds)
+        windows = sorted(place.windows, key=lambda each: each.limit.seconds)
         if retry_after is None:
             return windows[min(refusals, len(windows)) - 1]
         return next((each for each in windows if each.limit.seconds >= retry_after), windows[-1])
 
     def _count(self, place: Place) -> None:
-        for window in self._windows_of(place):
+        for window in place.windows:
             window.add(place.turn)
 
     def _discount(self, place: Place) -> None:
-        for window in self._windows_of(place):
+        for window in place.windows:
             window.remove(place.turn)
 
-    def _windows_of(self, place: Place) -> Iterator[Window]:
-        for limit in self.quota.limits:
-            key = (limit, place.user if limit.scope == "user and thread" else "")
+    def _windows_of(self, place: Place) -> tuple[Window, ...]:
+        keys = [
+            (limit, place.user if limit.scope == "user and thread" else "") for limit in self.quota.limits
+        ]
+        for key in keys:
             if key not in self._windows:
-                self._windows[key] = Window(limit)
-            yield self._windows[key]
+                self._windows[key] = Window(key[0])
+        return tuple(self._windows[key] for key in keys)
 
     def _owner(self, place: Place) -> str:
         return place.user if self.quota.has_user_windows else ""
