@@ -46,3 +46,9 @@ async def new_store(request: pytest.FixtureRequest, directory: Path) -> str:
         server: PostgreSQL = request.getfixturevalue("postgresql")
         return await server.new_database()
     return "sqlite://" if request.param == "memory" else f"sqlite:///{directory / 'store.db'}"
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> str:
+    """Name an empty store on PostgreSQL."""
+    return await postgresql.new_database()

@@ -23,9 +23,3 @@ async def new_store_beside(shared_store: str, request: pytest.FixtureRequest, tm
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty store of each kind."""
     return await new_store(request, tmp_path)
-
-
-@pytest.fixture
-async def postgresql_url(postgresql: PostgreSQL) -> str:
-    """Name an empty store on PostgreSQL."""
-    return await postgresql.new_database()

@@ -37,3 +37,26 @@ async def execute(url: str, *statements: str) -> Sequence[object]:
             return [row[0] for each in statements for row in await connection.fetch(each)]
     finally:
         await connection.close()
+
+
+async def end_connections(url: str) -> None:
+    """Have PostgreSQL close every connection to a database."""
+    await _as_administrator(url, END_CONNECTIONS.format(database=make_url(url).database))
+
+
+@asynccontextmanager
+async def out_of_reach(url: str) -> AsyncIterator[None]:
+    """Have PostgreSQL close every connection to a database, and refuse new ones while the block runs."""
+    name = make_url(url).database
+    end = END_CONNECTIONS.format(database=name)
+    await _as_administrator(url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", end)
+    yield
+    await _as_administrator(url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+
+
+async def _as_administrator(url: str, *statements: str) -> None:
+    for each in statements:
+        await execute(make_url(url).set(database="postgres").render_as_string(hide_password=False), each)

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from acs_backend.store import changes, schema, signals
 from acs_backend.store.database import Database
 from acs_backend.store.signals import Signals
-from tests.acs_backend.store.databases import execute, opened
+from tests.acs_backend.store.databases import end_connections, opened
 from twilio_compat.errors import ServiceUnavailableError
 
 SOON = 10.0
@@ -80,13 +80,13 @@ async def test_what_is_no_change_signals_nothing_to_the_own_process(url: str) ->
 
 async def lose_the_connection_that_listens(database: Database, url: str) -> None:
     async with database.signals() as listening:
-        await execute(url, END_THE_OTHERS)
+        await end_connections(url)
         await asyncio.wait_for(listening.wait(), SOON)
 
 
 async def lose_a_transaction(database: Database, url: str) -> None:
     async with database.write() as connection:
-        await execute(url, END_THE_OTHERS)
+        await end_connections(url)
         await changes.add(connection, changes.Kind.USER, now=1)
 
 
@@ -110,9 +110,3 @@ async def test_a_transaction_that_postgresql_ends_is_the_backends_fault(postgres
         with pytest.raises(ServiceUnavailableError, match="TWILIO_COMPAT_DATABASE_URL failed"):
             await lose_a_transaction(database, postgresql_url)
         await add_change(database)
-
-
-END_THE_OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
