@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 from twilio_compat.backend import Backend
-from twilio_compat.errors import BackendError, TwilioCompatError
+from twilio_compat.errors import BackendError, ClosedError, TwilioCompatError
 
 __all__ = ["guarded"]
 
@@ -77,4 +77,4 @@ def _is_collapse(error: BaseException) -> bool:
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() == 0
-    return isinstance(error, BackendError) or not isinstance(error, TwilioCompatError)
+    return isinstance(error, BackendError | ClosedError) or not isinstance(error, TwilioCompatError)

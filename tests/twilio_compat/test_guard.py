@@ -10,6 +10,7 @@ from tests.support.memory_backend import MemoryBackend, MemoryService, MemoryUse
 from twilio_compat import Client
 from twilio_compat.backend import Backend
 from twilio_compat.errors import (
+    ClosedError,
     ForbiddenError,
     NotFoundError,
     ServiceUnavailableError,
@@ -39,7 +40,9 @@ async def test_while_a_session_lasts_errors_are_what_they_are(
 
 
 @pytest.mark.parametrize(
-    "failure", [RuntimeError("Session is closed"), ServiceUnavailableError("No route")], ids=type
+    "failure",
+    [RuntimeError("Session is closed"), ServiceUnavailableError("No route"), ClosedError("Closed")],
+    ids=type,
 )
 async def test_a_collapse_after_the_end_is_told_as_the_end(
     service: MemoryService, backend: Backend, failure: Exception
