@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,6 +35,7 @@ from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
+from acs_backend.reachability import Reachability
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
 from acs_backend.sender import Sender
@@ -42,6 +43,7 @@ from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
 from acs_backend.users import Users
+from twilio_compat.backend import Backend
 from twilio_compat.events import Event
 from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
@@ -134,7 +136,10 @@ class AcsBackend:
         once = OneAttempt(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
         self._core = core = _core(settings, retries, now, clock, sleep)
         self._parts = parts = _Parts(core, retries)
-        self._users = Users(core.database, core.identities)
+        self._reachability = Reachability(
+            core.database, enabled=settings.reachability, clock=now, sleep=sleep
+        )
+        self._users = Users(core.database, core.identities, self._reachability, clock=now)
         polled = _Parts(core, once)
         self._polling = Polling(
             identities=core.identities,
@@ -177,7 +182,7 @@ class AcsBackend:
         self.content_templates: ContentTemplates = core.content_templates
         """Content templates."""
         self.push_registrations: PushRegistrations = PushRegistrations(
-            core.database, core.identities, clock=core.now
+            core.database, core.identities, self._reachability, clock=core.now
         )
         """Push registrations."""
         self.limits: ConversationLimits = LIMITS
@@ -195,9 +200,12 @@ class AcsBackend:
         """Tell the ACS user of *identity*, made when new, and issue a token for it if asked."""
         return await self.identities.issue(identity, with_token=with_token)
 
-    def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Open the actor's event stream."""
-        return self._polling.subscribe(actor)
+    @asynccontextmanager
+    async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[Event]]:
+        """Open the actor's event stream, who counts as online until it is closed."""
+        user = await self.identities.acting(actor)
+        async with self._reachability.connected(user), self._polling.subscribe(actor) as events:
+            yield events
 
     async def close(self) -> None:
         """Release connections and files. Safe to call twice."""
@@ -209,7 +217,7 @@ class AcsBackend:
             closing.push_async_callback(self._core.receipts.close)
 
 
-def open_backend(settings: Settings) -> AcsBackend:
+def open_backend(settings: Settings) -> Backend:
     """Return a backend on the ACS resource and the store that *settings* name."""
     return AcsBackend(settings)
 

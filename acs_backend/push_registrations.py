@@ -6,10 +6,16 @@ whether a user can be notified.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acs_backend import records
 from acs_backend.identities import Identities
+from acs_backend.reachability import Reachability
+from acs_backend.store import identities
 from acs_backend.store import push_registrations as table
 from acs_backend.store.database import Database
 from acs_backend.times import to_milliseconds
@@ -19,21 +25,36 @@ from twilio_compat.records import Actor, PushChannel
 class PushRegistrations:
     """The port's push registrations."""
 
-    def __init__(self, database: Database, identities: Identities, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        identities: Identities,
+        reachability: Reachability,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         """Keep them in *database*; *clock* tells the time for dates."""
         self._database = database
         self._identities = identities
+        self._reachability = reachability
         self._clock = clock
 
     async def create(self, actor: Actor, channel: PushChannel, registration_id: str) -> None:
         """Note a device; once more does nothing."""
-        await self._identities.acting(actor)
         now = to_milliseconds(self._clock())
-        async with self._database.write() as connection:
+        async with self._changing(actor) as connection:
             await table.add(connection, actor.identity, channel, registration_id, now)
 
     async def delete(self, actor: Actor, channel: PushChannel, registration_id: str | None = None) -> None:
         """Forget a device, or all those of a channel."""
-        await self._identities.acting(actor)
-        async with self._database.write() as connection:
+        async with self._changing(actor) as connection:
             await table.remove(connection, actor.identity, channel, registration_id)
+
+    @asynccontextmanager
+    async def _changing(self, actor: Actor) -> AsyncIterator[AsyncConnection]:
+        """Open the transaction of a change, which tells whether the actor can be notified where that changes."""
+        user = await self._identities.acting(actor)
+        async with self._database.write() as connection:
+            row = await identities.by_acs_id(connection, user.id) or records.native_user(user.id)
+            async with self._reachability.watching_devices(connection, row):
+                yield connection

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from acs_backend.roles import default_role
-from acs_backend.sids import participant_sid
+from acs_backend.roles import SERVICE_USER, default_role
+from acs_backend.sids import participant_sid, user_sid
 from acs_backend.store.conversations import Conversation
+from acs_backend.store.identities import IdentityRow
 from acs_backend.store.messages import LedgerRow
 from acs_backend.store.participants import Participant
 from acs_backend.times import to_time
-from twilio_compat.records import ConversationRecord, ConversationState, LastMessage, ParticipantRecord
+from twilio_compat.records import (
+    ConversationRecord,
+    ConversationState,
+    LastMessage,
+    ParticipantRecord,
+    UserRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,33 @@ def without_row(conversation: Conversation, acs_id: str, created_at: int | None 
         attributes={},
         created_at=since,
         updated_at=since,
+    )
+
+
+def user(row: IdentityRow, *, is_online: bool | None = None, is_notifiable: bool | None = None) -> UserRecord:
+    """Return a user of the deployment."""
+    return UserRecord(
+        sid=row.sid,
+        identity=row.identity,
+        friendly_name=row.friendly_name,
+        attributes=row.attributes,
+        role_sid=row.role_sid or SERVICE_USER,
+        is_online=is_online,
+        is_notifiable=is_notifiable,
+        date_updated=to_time(row.created_at if row.updated_at is None else row.updated_at),
+    )
+
+
+def native_user(acs_id: str) -> IdentityRow:
+    """Return what there is to say of a user who never came through this library."""
+    return IdentityRow(
+        identity=acs_id,
+        acs_id=acs_id,
+        sid=user_sid(acs_id),
+        friendly_name=acs_id,
+        attributes={},
+        native=True,
+        created_at=0,
     )
 
 

@@ -39,6 +39,22 @@ async def find(connection: AsyncConnection, identity: str) -> IdentityRow | None
     return None if found is None else _row(found)
 
 
+async def by_acs_id(connection: AsyncConnection, acs_id: str) -> IdentityRow | None:
+    """Return the row of an ACS user, if there is one."""
+    rows = await connection.execute(select(identities).where(identities.c.acs_id == acs_id))
+    found = rows.mappings().one_or_none()
+    return None if found is None else _row(found)
+
+
+async def save(connection: AsyncConnection, row: IdentityRow) -> None:
+    """Write a row, whether there was one or not."""
+    values = {name: getattr(row, name) for name in IdentityRow.__slots__}
+    values["attributes"] = json.dumps(row.attributes)
+    same = identities.c.identity == row.identity
+    if (await connection.execute(update(identities).where(same).values(values))).rowcount == 0:
+        await connection.execute(insert(identities).values(values))
+
+
 async def insert_new(connection: AsyncConnection, row: IdentityRow) -> bool:
     """Insert *row*; False, with nothing changed, if the identity or its ACS user is there already."""
     values = {name: getattr(row, name) for name in IdentityRow.__slots__} | {
