@@ -152,6 +152,9 @@ def _refused(error: HttpResponseError, status: int, subject: Subject) -> TwilioC
 
 
 def _unknown(error: TwilioCompatError) -> TwilioCompatError:
+    """Return *error* for a call that may have had its effect. Of a 429 everybody believes that it had none."""
+    if isinstance(error, RateLimitedError):
+        return ServiceTimeoutError(f"{error.detail}; whether the call had its effect is unknown")
     if not isinstance(error, AnswerError):
         return error
     kind = type(error)

@@ -24,7 +24,12 @@ from acs_backend.ledger.recorder import Recorder, Sending
 from acs_backend.message_codec import EncodedMessage
 from acs_backend.retries import OutcomeUnknown, Retries
 from acs_backend.store.messages import LedgerRow
-from twilio_compat.errors import InvalidResponseError, ServiceTimeoutError, TwilsockUpstreamError
+from twilio_compat.errors import (
+    InvalidResponseError,
+    RateLimitedError,
+    ServiceTimeoutError,
+    TwilsockUpstreamError,
+)
 
 FIRST_LOOK = 10
 """Entries that a search for a message asks for first."""
@@ -61,8 +66,8 @@ class Sender:
             async with asyncio.timeout(self._deadline):
                 with translated(Subject.CONVERSATION):
                     sending = await self._post(user, thread_id, outgoing)
-                    row = await self._recorder.index(sending)
-        except TwilsockUpstreamError:
+                    row = await self._indexed(sending)
+        except (TwilsockUpstreamError, RateLimitedError):
             raise
         except TimeoutError as error:
             self._note_unclear(outgoing.mutation_id)
@@ -113,12 +118,19 @@ class Sender:
         """Return the id of the message that carries the mutation id, if there is one among the newest."""
         try:
             listing = await self._ledger.catch_up(sending.user, sending.thread_id, size=FIRST_LOOK)
-        except (AzureError, DeserializationError, TimeoutError) as error:
+        except (AzureError, DeserializationError, RateLimitedError, TimeoutError) as error:
             raise OutcomeUnknown(error) from error
         if any(each.mutation_id == sending.mutation_id for each in listing):
             await self._ledger.absorb(sending.thread_id, listing)
         row = await self._ledger.sent(sending.thread_id, sending.mutation_id)
         return None if row is None else row.message_id
+
+    async def _indexed(self, sending: Sending) -> LedgerRow:
+        """Return the row of a message that was sent; what goes wrong now must not look as if it had not been."""
+        try:
+            return await self._recorder.index(sending)
+        except (AzureError, DeserializationError, RateLimitedError) as error:
+            raise OutcomeUnknown(error) from error
 
     def _note_unclear(self, mutation_id: str) -> None:
         self._unclear[mutation_id] = None

@@ -118,6 +118,13 @@ def test_an_unknown_outcome_keeps_its_kind_and_says_so() -> None:
     assert "unknown" in error.detail
 
 
+@pytest.mark.parametrize("cause", [status(429), RateLimitedError("too many")])
+def test_an_unknown_outcome_is_no_429_which_would_say_that_there_was_no_effect(cause: Exception) -> None:
+    error = translate(OutcomeUnknown(cause), Subject.MESSAGE)
+    assert isinstance(error, ServiceTimeoutError)
+    assert "unknown" in error.detail
+
+
 def test_errors_of_the_port_pass_unchanged() -> None:
     original = NotFoundError("Media not found", code=50507)
     assert original is translate(original, Subject.CONVERSATION)

@@ -22,7 +22,7 @@ from acs_emulator import Emulator, Exchange, Options
 from tests.acs_backend.deployment import Deployment, bodies, room, send, sign_in
 from tests.acs_backend.stub_service import StubService, says
 from tests.acs_backend.test_clients import SENT, THREAD, Tokens
-from twilio_compat.errors import RateLimitedError
+from twilio_compat.errors import RateLimitedError, ServiceTimeoutError
 
 
 class FastTime:
@@ -117,6 +117,18 @@ async def test_a_send_whose_turn_would_come_too_late_is_told_so_at_once_and_neve
     assert {str(number) for number in range(30)} == set(await bodies(backend, alice, chat))
     assert strict.clock() - began < 60.0
     assert {201} == strict.statuses("SendChatMessage").keys()
+
+
+async def test_a_message_that_was_sent_and_cannot_be_counted_is_no_429(deployment: Deployment) -> None:
+    backend = deployment.backend(deadline=1.0)
+    (alice,) = await sign_in(backend, "alice")
+    await backend.issue_identity("bob", with_token=True)
+    chat = await room(backend, alice, "alice", "bob")
+    deployment.emulator.faults.add("throttle", "ListChatMessages")
+    with pytest.raises(ServiceTimeoutError, match="unknown"):
+        await send(backend, alice, chat, "sent")
+    deployment.emulator.faults.clear()
+    assert ["sent"] == await bodies(backend, alice, chat)
 
 
 async def test_processes_that_share_a_rate_find_their_pace(strict: Strict) -> None:
