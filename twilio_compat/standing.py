@@ -33,6 +33,7 @@ from twilio_compat.records import (
     ConversationChanges,
     ConversationRecord,
     LastMessage,
+    NotificationLevel,
     ParticipantRecord,
     UserConversationChanges,
 )
@@ -143,12 +144,8 @@ class Standing:
             record,
             joined=before.joined,
             last_message=self._last_of(record),
-            last_read_message_index=before.last_read_message_index
-            if self._session.echoes.awaits(self._subject("last_read_message_index"))
-            else record.last_read_message_index,
-            notification_level=record.notification_level
-            if self._believes("notification_level", record.notification_level)
-            else before.notification_level,
+            last_read_message_index=self._horizon_of(record),
+            notification_level=self._level_of(record),
         )
         if not before.joined and record.last_message is not None:
             self.messages.begin_after(record.last_message.index)
@@ -185,6 +182,15 @@ class Standing:
             self._set_own(field, index)
         self.participants.updated(record)
         self.messages.read_up_to(record.sid, index)
+
+    def _horizon_of(self, record: ConversationRecord) -> int | None:
+        """Choose the read horizon: what a call has set is confirmed by the news of the member, not by *record*."""
+        awaited = self._session.echoes.awaits(self._subject("last_read_message_index"))
+        return (self.record if awaited else record).last_read_message_index
+
+    def _level_of(self, record: ConversationRecord) -> NotificationLevel:
+        believed = self._believes("notification_level", record.notification_level)
+        return (record if believed else self.record).notification_level
 
     def _believes(self, field: str, value: str | int | None) -> bool:
         """Return whether a report of what is the user's own may be newer than what this client did."""
