@@ -6,12 +6,16 @@ message back while one before it may be missing, and forgets nothing that was to
 
 The client keeps the messages it met last, so that there is one object per message and edits reach it. As at
 Twilio, an edit or deletion of a message the client never met is not announced.
+
+How far each member has read is remembered, since that may be told before a message that they have read: while its
+sender still waits for the answer, for one.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
@@ -84,6 +88,7 @@ class Messages:
         self._announcements = Announcements(last.index if last else None)
         self._alive: WeakValueDictionary[int, Message] = WeakValueDictionary()
         self._kept: OrderedDict[int, Message] = OrderedDict()
+        self._horizons: dict[str, int] = {}
 
     # Calls
 
@@ -153,10 +158,14 @@ class Messages:
         """Announce an edit of a message this client has met."""
         message = self._alive.get(record.index)
         if message is not None:
-            self._announce_update(message, message._take(record))
+            self._announce_update(message, message._take(self._read_by_now(record)))
 
     def read_up_to(self, participant_sid: str, index: int | None) -> None:
         """Announce what changes in the receipts of messages met, now that a member has read up to *index*."""
+        if index is None:
+            self._horizons.pop(participant_sid, None)
+        else:
+            self._horizons[participant_sid] = index
         for message in sorted(self._alive.values(), key=lambda each: each.index):
             self._announce_update(message, message._read_up_to(participant_sid, index))
 
@@ -185,12 +194,20 @@ class Messages:
         self.updated(record)
         message = self._alive.get(record.index)
         if message is None:
-            message = self._alive[record.index] = Message(self._session, self._conversation, record)
+            newest = self._read_by_now(record)
+            message = self._alive[record.index] = Message(self._session, self._conversation, newest)
         self._kept[record.index] = message
         self._kept.move_to_end(record.index)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return message
+
+    def _read_by_now(self, record: MessageRecord) -> MessageRecord:
+        """Return *record* with those added who are known to have read it."""
+        if (delivery := record.delivery) is None:
+            return record
+        read = {sid for sid in delivery.recipients if self._horizons.get(sid, -1) >= record.index}
+        return replace(record, delivery=replace(delivery, read_by=delivery.read_by | read))
 
 
 def _bounds(page: MessagePage, anchor: int | None, direction: Direction) -> tuple[int, int]:

@@ -95,6 +95,15 @@ async def test_the_author_reading_changes_no_receipt(room: Conversation, alice: 
     assert [] == journal.read()
 
 
+async def test_a_horizon_that_is_told_before_the_message_counts(room: Conversation) -> None:
+    bob = (await room.getParticipants())[1].sid
+    room._standing.messages.read_up_to(bob, 0)
+    first, second = await sent(room), await sent(room)
+    assert ["all", "none"] == [words(each.aggregatedDeliveryReceipt)[3] for each in (first, second)]
+    room._standing.messages.read_up_to(bob, None)
+    assert "none" == words(first.aggregatedDeliveryReceipt)[3]
+
+
 async def test_each_recipient_has_a_detailed_receipt(room: Conversation) -> None:
     message = await sent(room)
     [receipt] = await message.getDetailedDeliveryReceipts()
