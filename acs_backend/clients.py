@@ -53,7 +53,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from acs_backend.credentials import UserCredential
 from acs_backend.turns import Turns
-from twilio_compat.errors import ConfigurationError
+from twilio_compat.errors import ClosedError, ConfigurationError
 
 USER_AGENT = f"twilio-acs-compat/{version('twilio-acs-compat')}"
 CACHED_CLIENTS = 4096
@@ -88,9 +88,9 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         self._shut = False
 
     async def open(self) -> None:
-        """Make the session when it is first used. `RuntimeError` once it was closed."""
+        """Make the session when it is first used. `ClosedError` once it was closed."""
         if self._shut:
-            raise RuntimeError("The backend was closed; open another one")
+            raise ClosedError("The backend was closed; open another one")
         if self.session is None:
             self.session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS),

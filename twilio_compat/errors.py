@@ -17,8 +17,9 @@
     │   ├── ServiceUnavailableError  500, 502, 503, or no connection
     │   ├── ServiceTimeoutError    no answer within the deadline
     │   └── InvalidResponseError   an answer that cannot be understood
-    └── TranslationGapError        Azure Communication Services has nothing that could carry this
-        └── DirectModeError        ... without a connection string; with one it works
+    ├── TranslationGapError        Azure Communication Services has nothing that could carry this
+    │   └── DirectModeError        ... without a connection string; with one it works
+    └── ClosedError                the backend was closed before the call had ended
 
 Twilio applications branch on ``error.status`` (the HTTP status), ``error.body["code"]`` (the Twilio code) and
 ``error.message`` (the reason phrase, such as ``"Conflict"``), so every error that answers a request has all
@@ -35,6 +36,7 @@ __all__ = [
     "AnswerError",
     "ArgumentError",
     "BackendError",
+    "ClosedError",
     "ConfigurationError",
     "ConflictError",
     "DirectModeError",
@@ -186,6 +188,10 @@ class DirectModeError(TranslationGapError):
 
 class MaxListenersExceededWarning(ResourceWarning):
     """An event has more listeners than it is meant to; named as in Node. ``setMaxListeners`` says how many."""
+
+
+class ClosedError(TwilioCompatError):
+    """The backend was closed before the call had ended, or before it began; it takes a new one."""
 
 
 class UnsentMessageWarning(ResourceWarning):

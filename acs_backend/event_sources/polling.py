@@ -49,7 +49,7 @@ from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listings
 from acs_backend.store.changes import ForgottenChangesError
-from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from twilio_compat.errors import ClosedError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,
     ConversationUpdated,
@@ -177,7 +177,7 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event, however long it takes; the end is a refused token, or `end`."""
+        """Return the next event, however long it takes; the end is a refused token, or `end`. `ClosedError`."""
         while not self._outbox:
             if self._ended:
                 raise StopAsyncIteration
@@ -215,6 +215,9 @@ class Subscription:
         told = len(self._outbox)
         try:
             await step()
+        except ClosedError:
+            self._ended = True
+            raise
         except TokenError as error:
             self._outbox.append(SourceRefused(error=error))
             self._ended = True

@@ -152,6 +152,7 @@ class Recorder:
         self._patience = patience
         self._foresight = Foresight()
         self._writing_later: asyncio.Task[None] | None = None
+        self._closed = False
         self._left_behind = False
         """Whether a message of this process may be missing in the ledger until the thread is listed."""
         self._threads: OrderedDict[str, _Thread] = OrderedDict()
@@ -252,6 +253,9 @@ class Recorder:
 
         Where something may have been left behind the lease stays until it ends, so that others see it and look.
         """
+        if self._closed:
+            return
+        self._closed = True
         if self._writing_later is not None:
             self._writing_later.cancel()
             await asyncio.gather(self._writing_later, return_exceptions=True)

@@ -2,7 +2,9 @@
 
 Several processes may share one store. Each that sends holds a lease: a row with a time until which it may have
 sends in flight, moved on long before it ends. A process starts a send only while its lease covers the longest that
-send can take, so a lease that has ended belongs to nobody who is still sending.
+send can take, so a lease that has ended belongs to nobody who is still sending. It is renewed a quarter of a
+`deadline` after it was taken, so what a process that dies leaves behind ends soon: the others send at full cost for
+two deadlines and a quarter at the most.
 
 A process must also notice another that came and went while it was not looking. So leases that have ended stay for
 a day, and `epoch` counts: it grows whenever the set of other leases differs from the last look, whenever one of them
@@ -26,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from acs_backend.ledger.foresight import NOTICE
 from acs_backend.store import writers
 from acs_backend.store.database import Database
+from twilio_compat.errors import ClosedError
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -49,15 +52,18 @@ class WriterLease:
         self._renewing = asyncio.Lock()
         self._writer = uuid.uuid4().hex
         self._until = 0
+        self._released = False
         self._others: frozenset[tuple[str, int]] = frozenset()
         self._running: frozenset[tuple[str, int]] = frozenset()
         self.epoch = 0
         """Number of the period since which nothing changed among the writers; 0 before the first look."""
 
     async def hold(self) -> int:
-        """Make sure that the lease covers a send that starts now; return the epoch."""
+        """Make sure that the lease covers a send that starts now; return the epoch. `ClosedError` after `release`."""
         if not self._covers_a_send():
             async with self._renewing:
+                if self._released:
+                    raise ClosedError("The backend was closed; open another one")
                 if not self._covers_a_send():
                     await self._renew()
         return self.epoch
@@ -81,15 +87,17 @@ class WriterLease:
         return self._writer, sum(until for _, until in self._others)
 
     async def release(self) -> None:
-        """Give the lease up, when no send is in flight any more."""
-        if self._until:
-            async with self._database.write() as connection:
-                await writers.forget(connection, self._writer)
-            self._until = 0
+        """Give the lease up for good, when no send is in flight any more."""
+        async with self._renewing:
+            self._released = True
+            if self._until:
+                async with self._database.write() as connection:
+                    await writers.forget(connection, self._writer)
+                self._until = 0
 
     async def _renew(self) -> None:
         now = self._now()
-        until, is_new = now + 4 * self._deadline_ms, self._until < now
+        until, is_new = now + (2 * self._deadline_ms + self._deadline_ms // 4), self._until < now
         async with self._database.write() as connection:
             await writers.hold(connection, self._writer, until)
             await writers.forget_ended(connection, now - DAY_MS)

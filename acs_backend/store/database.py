@@ -44,7 +44,7 @@ from sqlalchemy.pool import StaticPool
 from acs_backend.store import changes, sqlite
 from acs_backend.store.signals import Signals, from_file, from_postgresql
 from acs_backend.store.upgrades import VARIABLE, bring_up_to_date
-from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
+from twilio_compat.errors import ClosedError, ConfigurationError, ServiceUnavailableError
 
 _ADVISORY_LOCK = 0x7477_636F
 _DRIVERS: Mapping[str, str] = {
@@ -72,11 +72,12 @@ class Database:
         self._turn = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._ready = False
+        self._closed = False
         self._listening: set[Signals] = set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads. `ServiceUnavailableError` where the database fails."""
+        """Open a transaction that only reads. `ServiceUnavailableError` where the database fails, `ClosedError`."""
         await self._open()
         with _explained():
             async with self._turn if self._in_memory else nullcontext():
@@ -107,7 +108,8 @@ class Database:
                     self._listening.discard(listening)
 
     async def close(self) -> None:
-        """Close the connections. Safe to call twice."""
+        """Close the connections for good. Safe to call twice."""
+        self._closed = True
         await self._engine.dispose()
 
     def _open_signals(self) -> AbstractAsyncContextManager[Signals]:
@@ -129,6 +131,8 @@ class Database:
                     each.wake()
 
     async def _open(self) -> None:
+        if self._closed:
+            raise ClosedError("The backend was closed; open another one")
         if self._ready:
             return
         async with self._opening:

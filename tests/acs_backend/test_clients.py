@@ -15,7 +15,7 @@ from azure.core.exceptions import (
 from acs_backend.clients import USER_AGENT, AcsClients, AcsUser, needed_key, rebased
 from acs_backend.retries import OutcomeUnknown, Retries
 from tests.acs_backend.stub_service import Answer, StubService, hangs_up, says, says_nothing, says_text
-from twilio_compat.errors import ConfigurationError
+from twilio_compat.errors import ClosedError, ConfigurationError
 
 SENT = says(201, {"id": "1700000000000"})
 THREAD = "19:a@thread.v2"
@@ -192,7 +192,7 @@ async def test_a_closed_backend_opens_no_new_connection() -> None:
     async with StubService(SENT) as stub:
         clients = AcsClients(stub.endpoint, None, timeout=5.0)
         await clients.close()
-        with pytest.raises(RuntimeError, match="was closed"):
+        with pytest.raises(ClosedError, match="was closed"):
             await clients.thread(AcsUser("8", Tokens("t")), THREAD).send_message("hello")
         assert [] == stub.requests
 

@@ -1,0 +1,53 @@
+"""Whatever meets the end of a backend says so, in an error of the library's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.acs_backend.deployment import Deployment, next_event, page, room, send, sign_in, twilio_token
+from twilio_compat.errors import ClosedError
+from twilio_compat.events import Synchronized
+
+
+async def test_calls_that_a_closing_backend_interrupts_say_so(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    (alice,) = await sign_in(backend, "alice")
+    chat = await room(backend, alice, "alice")
+    calls = [
+        *(asyncio.ensure_future(send(backend, alice, chat, str(number))) for number in range(5)),
+        *(asyncio.ensure_future(page(backend, alice, chat)) for _ in range(5)),
+    ]
+    await asyncio.sleep(0)
+    await backend.close()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {ClosedError} == {type(each) for each in outcomes}
+
+
+async def test_calls_after_the_end_say_so(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    (alice,) = await sign_in(backend, "alice")
+    chat = await room(backend, alice, "alice")
+    await backend.close()
+    for call in (
+        send(backend, alice, chat, "too late"),
+        page(backend, alice, chat),
+        backend.conversations.list(alice),
+        backend.users.get(alice, "alice"),
+        backend.sign_in(twilio_token("zoe")),
+    ):
+        with pytest.raises(ClosedError, match="open another one"):
+            await call
+
+
+async def test_a_stream_ends_with_its_backend(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    (alice,) = await sign_in(backend, "alice")
+    async with backend.subscribe(alice) as events:
+        assert isinstance(await next_event(events), Synchronized)
+        await backend.close()
+        with pytest.raises(ClosedError):
+            await next_event(events)
+        with pytest.raises(StopAsyncIteration):
+            await next_event(events)
