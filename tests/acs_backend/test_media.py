@@ -10,11 +10,13 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from acs_backend import media as media_module
 from acs_backend.clients import SharedTransport
 from acs_backend.media import Media, blob_name
 from acs_backend.sids import MEDIA, is_sid, media_sid
+from acs_backend.store import schema
 from acs_backend.store.database import Database
 from tests.acs_backend.stub_service import Answer, StubService, says, says_nothing
 from twilio_compat.errors import (
@@ -243,3 +245,5 @@ async def test_a_fault_of_the_apps_own_stream_reaches_the_app(storage: str) -> N
     async with opened(storage) as media:
         with pytest.raises(LookupError, match="unplugged"):
             await media.upload(ALICE, MediaUpload(content=broken(), content_type="x/y"))
+        async with media._database.read() as connection:
+            assert [] == (await connection.execute(select(schema.media))).all()

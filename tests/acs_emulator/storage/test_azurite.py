@@ -134,6 +134,42 @@ def blocks(container: ContainerClient) -> Seen:
     }
 
 
+def repetitions(container: ContainerClient) -> Seen:
+    """Do again what may have been done already: what a client does whose answer was lost."""
+    blob, whole = container.get_blob_client("one"), container.get_blob_client("whole")
+    for content in (b"old", b"new"):
+        blob.stage_block(identifier(0), content)
+    waiting = [each.size for each in blob.get_block_list("uncommitted")[1]]
+    settings = ContentSettings(
+        content_type="text/plain", content_disposition="inline; filename*=UTF-8''f.txt"
+    )
+    for _ in range(2):
+        blob.commit_block_list([BlobBlock(identifier(0))], content_settings=settings)
+    for _ in range(2):
+        whole.upload_blob(b"whole", overwrite=True, content_settings=settings)
+    properties = blob.get_blob_properties()
+    return {
+        "waiting": waiting,
+        "contents": (blob.download_blob().readall(), whole.download_blob().readall()),
+        "settings": (
+            properties.content_settings.content_type,
+            properties.content_settings.content_disposition,
+        ),
+        "left": blob.get_block_list("uncommitted")[1],
+        "names": [*container.list_blob_names()],
+    }
+
+
+def abandoned_blocks(container: ContainerClient) -> Seen:
+    """Leave blocks behind: what an upload does that is called off."""
+    container.get_blob_client("one").stage_block(identifier(0), b"x")
+    return {
+        "names": [*container.list_blob_names()],
+        "get": refusal(lambda: container.get_blob_client("one").download_blob()),
+        "exists": container.get_blob_client("one").exists(),
+    }
+
+
 def listing(container: ContainerClient) -> Seen:
     """List with prefixes, delimiters and pages."""
     for name in ("a/1", "a/2", "b", "c/d/3", "é"):
@@ -206,7 +242,11 @@ DIFFERENCES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize(
-    "scenario", [put_and_get, missing_things, conditions, blocks, listing, containers, signatures]
+    "scenario",
+    [
+        *(put_and_get, missing_things, conditions, blocks, repetitions, abandoned_blocks),
+        *(listing, containers, signatures),
+    ],
 )
 def test_both_emulators_answer_alike_but_for_the_known_differences(
     azurite: str, emulator: Emulator, scenario: Scenario
