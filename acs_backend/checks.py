@@ -37,7 +37,7 @@ def check_friendly_name(name: str | None) -> None:
     """Refuse a friendly name that is too long (`LimitError` 50003) or not text."""
     check_text(name or "", "A friendly name")
     if len(name or "") > NAME_LIMIT:
-        raise LimitError(f"Friendly name is too long: Twilio takes {NAME_LIMIT} characters", code=50003)
+        raise LimitError(f"Friendly name too long: Twilio takes {NAME_LIMIT} characters", code=50003)
 
 
 def check_conversation(friendly_name: str | None, unique_name: str | None, attributes: JSONValue) -> None:
@@ -45,7 +45,7 @@ def check_conversation(friendly_name: str | None, unique_name: str | None, attri
     check_friendly_name(friendly_name)
     check_text(unique_name or "", "A unique name")
     if len(unique_name or "") > NAME_LIMIT:
-        raise LimitError(f"Unique name is too long: Twilio takes {NAME_LIMIT} characters", code=50004)
+        raise LimitError(f"Unique Name too long: Twilio takes {NAME_LIMIT} characters", code=50004)
     if is_sid(unique_name or "", CONVERSATION):
         raise TwilsockUpstreamError("Unique name must not have the form of a conversation sid", code=50390)
     check_attributes(attributes, CONVERSATION_ATTRIBUTES)

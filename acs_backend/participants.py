@@ -17,7 +17,7 @@ Joining oneself, and adding by the creator before joining, is the steward's work
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +25,7 @@ from azure.communication.chat import ChatError, ChatParticipant, CommunicationUs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import records
+from acs_backend.arrivals import Arrivals, arrived
 from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import check_open
@@ -32,6 +33,8 @@ from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
+from acs_backend.ledger.entries import Entry
+from acs_backend.ledger.listings import Listings
 from acs_backend.member_edits import MemberEdits, edited
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import Retries
@@ -51,6 +54,7 @@ from twilio_compat.errors import (
     NotFoundError,
     TranslationGapError,
     TwilioCompatError,
+    TwilsockUpstreamError,
 )
 from twilio_compat.records import UNCHANGED, Actor, ParticipantChanges, ParticipantDraft, ParticipantRecord
 
@@ -84,6 +88,7 @@ class Participants:
         identities: Identities,
         retries: Retries,
         conversations: Conversations,
+        listings: Listings,
         receipts: ReadReceipts,
         hub: Hub,
         *,
@@ -98,6 +103,7 @@ class Participants:
         self._receipts = receipts
         self._hub = hub
         self._clock = clock
+        self._arrivals = Arrivals(database, listings)
         self._edits = MemberEdits(database, clock)
         self._roles = Roles(database)
         self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
@@ -114,9 +120,7 @@ class Participants:
         if acs_id in roster.acs_ids:
             raise _exists_already()
         if len(roster.acs_ids) >= MEMBER_LIMIT:
-            raise LimitError(
-                f"Participant limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417
-            )
+            raise _is_full()
         row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
         self._recent.pop(conversation.thread_id, None)
         await self._mark_if_native(conversation, acs_id)
@@ -130,8 +134,10 @@ class Participants:
         """Return the members in the order in which they were added; errors of `Conversations.get`."""
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
+        members = await self._identities.names(roster.acs_ids)
+        rows = await self._arrivals.completed(roster.seen_by, conversation, members, roster.rows)
         moved = await self._receipts.collect(roster.seen_by, conversation, roster.acs_ids)
-        return await self.records(conversation, roster.acs_ids, None if moved else roster.rows)
+        return await self.records(conversation, roster.acs_ids, None if moved else rows)
 
     async def count(self, actor: Actor, conversation_sid: str) -> int:
         """Return how many members there are; errors of `Conversations.get`."""
@@ -202,6 +208,15 @@ class Participants:
             if each in names
         ]
 
+    async def note_arrivals(self, conversation: Conversation, listing: Iterable[Entry]) -> None:
+        """Make the rows of those who came past this library, as a listing of the thread tells it."""
+        await self._arrivals.note(conversation, arrived(listing))
+
+    async def collect_receipts(self, user: AcsUser, conversation: Conversation) -> None:
+        """Move the horizons of native members to where ACS has their receipts, if it has any."""
+        members = list(await self.rows(conversation.thread_id))
+        await self._receipts.collect(user, conversation, members)
+
     async def rows(self, thread_id: str) -> Mapping[str, Participant]:
         """Return what the store has on members of a thread, by ACS id; who is one, it does not know."""
         async with self._database.read() as connection:
@@ -269,10 +284,15 @@ class Participants:
             share_history_time=WHOLE_HISTORY,
         )
         thread = self._clients.thread(user, conversation.thread_id)
-        with translated(Subject.PARTICIPANT):
-            refused = await self._retries.idempotent(lambda: thread.add_participants([newcomer]))
-        for _, error in refused:
-            raise _refused(acs_id, error)
+        try:
+            with translated(Subject.PARTICIPANT):
+                refused = await self._retries.idempotent(lambda: thread.add_participants([newcomer]))
+        except TwilsockUpstreamError as error:
+            if error.status == 400 and len((await self._members(user, conversation))[1]) >= MEMBER_LIMIT:
+                raise _is_full() from error
+            raise
+        for _, refusal in refused:
+            raise _refused(acs_id, refusal)
 
     async def _claim(
         self, conversation: Conversation, acs_id: str, draft: ParticipantDraft, *, over: Participant | None
@@ -318,6 +338,10 @@ def _needed(changes: ParticipantChanges, *, own: bool) -> Sequence[Permission]:
     if own and changes.role_sid is UNCHANGED:
         return (Permission.EDIT_OWN_PARTICIPANT_ATTRIBUTES, Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES)
     return (Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,)
+
+
+def _is_full() -> LimitError:
+    return LimitError(f"Participants limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417)
 
 
 def _exists_already() -> ConflictError:

@@ -176,10 +176,21 @@ async def test_a_full_thread_takes_nobody_more(
     await add(backend, alice, chat := await room(backend, alice), "alice")
     owner = await deployment.native(await backend.issue_identity("alice", with_token=True))
     thread = await owner.only_thread()
-    others = [await backend.identities.acs_id(f"guest {number}") for number in range(248)]
+    others = [await backend.identities.acs_id(f"guest {number}") for number in range(247)]
     guests = [ChatParticipant(identifier=CommunicationUserIdentifier(each)) for each in others]
     for start in (0, 200):
         assert [] == await thread.add_participants(guests[start : start + 200])
-    with pytest.raises(LimitError, match="250") as caught:
-        await add(backend, alice, chat, "one too many")
-    assert 50417 == caught.value.code
+    last_two = [add(backend, alice, chat, each) for each in ("the last", "one too many")]
+    (refused,) = [
+        each
+        for each in await asyncio.gather(*last_two, return_exceptions=True)
+        if isinstance(each, Exception)
+    ]
+    with pytest.raises(LimitError) as caught:
+        await add(backend, alice, chat, "another one")
+    for each in (refused, caught.value):
+        assert isinstance(each, LimitError)
+        assert (50417, "Participants limit exceeded: an ACS thread takes 250 members") == (
+            each.code,
+            each.detail,
+        )
