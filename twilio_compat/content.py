@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from twilio_compat.arguments import checked, string
-from twilio_compat.content_data import content_data
+from twilio_compat.content_reading import content_data
 from twilio_compat.records import ContentTemplateRecord
 
 if TYPE_CHECKING:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
 from twilio_compat.arguments import checked, json_type, non_empty_string, optional, string
 from twilio_compat.cancellable import CancellablePromise
-from twilio_compat.content_data import ContentData, shown
+from twilio_compat.content_data import ContentData
+from twilio_compat.content_reading import shown
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import NotFoundError
 from twilio_compat.media import Media, any_media, media_sids, some_media, temporary_urls
+from twilio_compat.message_update import MessageUpdateReason, merged, read_up_to, reasons
 from twilio_compat.receipts import AggregatedDeliveryReceipt, DetailedDeliveryReceipt
 from twilio_compat.recipients import ChannelMetadata, RecipientDescriptor
 from twilio_compat.records import JSONValue, MediaCategory, MessageChanges, MessageRecord
@@ -23,20 +23,9 @@ if TYPE_CHECKING:
     from twilio_compat.participant import Participant
     from twilio_compat.session import Session
 
-__all__ = ["Message", "MessageType", "MessageUpdateReason", "MessageUpdatedEventArgs"]
+__all__ = ["Message", "MessageType", "MessageUpdatedEventArgs"]
 
 MessageType: TypeAlias = Literal["text", "media"]
-MessageUpdateReason: TypeAlias = Literal[
-    "body",
-    "lastUpdatedBy",
-    "dateCreated",
-    "dateUpdated",
-    "attributes",
-    "author",
-    "deliveryReceipt",
-    "subject",
-    "media",
-]
 
 
 class MessageUpdatedEventArgs(TypedDict):
@@ -278,47 +267,12 @@ class Message(ReplayEventEmitter):
         """
         if record.date_updated < self._record.date_updated:
             return []
-        before, self._record = self._record, _merged(self._record, record)
-        return _reasons(before, self._record)
+        return self._become(merged(self._record, record))
 
     def _read_up_to(self, participant_sid: str, index: int | None) -> list[MessageUpdateReason]:
         """Learn how far a member has read; return what changed."""
-        delivery = self._record.delivery
-        if delivery is None or participant_sid not in delivery.recipients:
-            return []
-        has_read = index is not None and self.index <= index
-        others = delivery.read_by - {participant_sid}
-        read_by = others | {participant_sid} if has_read else others
-        before = self._record
-        self._record = replace(before, delivery=replace(delivery, read_by=read_by))
-        return _reasons(before, self._record)
+        return self._become(read_up_to(self._record, participant_sid, index))
 
-
-def _merged(old: MessageRecord, new: MessageRecord) -> MessageRecord:
-    """Return *new*, with what it leaves out taken from *old*."""
-    return replace(
-        new,
-        body=old.body if new.body is None else new.body,
-        subject=new.subject or old.subject,
-        last_updated_by=new.last_updated_by or old.last_updated_by,
-        author=new.author or old.author,
-        delivery=new.delivery or old.delivery,
-    )
-
-
-def _reasons(old: MessageRecord, new: MessageRecord) -> list[MessageUpdateReason]:
-    return [name for name, aspect in _ASPECTS.items() if aspect(old) != aspect(new)]
-
-
-_ASPECTS: Final[Mapping[MessageUpdateReason, Callable[[MessageRecord], object]]] = {
-    "body": attrgetter("body"),
-    "subject": attrgetter("subject"),
-    "lastUpdatedBy": attrgetter("last_updated_by"),
-    "author": attrgetter("author"),
-    "dateUpdated": attrgetter("date_updated"),
-    "dateCreated": attrgetter("date_created"),
-    "attributes": attrgetter("attributes"),
-    "deliveryReceipt": lambda record: AggregatedDeliveryReceipt._of(record.delivery),
-    "media": attrgetter("media"),
-}
-"""Twilio's update reasons, in the order in which its client tells them, and what of a message each is about."""
+    def _become(self, record: MessageRecord) -> list[MessageUpdateReason]:
+        before, self._record = self._record, record
+        return reasons(before, record)

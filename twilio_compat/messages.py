@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from twilio_compat.message import Message, MessageUpdatedEventArgs, MessageUpdateReason
+from twilio_compat.message import Message, MessageUpdatedEventArgs
+from twilio_compat.message_update import MessageUpdateReason, read_by_now
 from twilio_compat.paginator import Paginator
 from twilio_compat.records import Direction, LastMessage, MessageDraft, MessagePage, MessageRecord
 
@@ -158,7 +158,7 @@ class Messages:
         """Announce an edit of a message this client has met."""
         message = self._alive.get(record.index)
         if message is not None:
-            self._announce_update(message, message._take(self._read_by_now(record)))
+            self._announce_update(message, message._take(read_by_now(record, self._horizons)))
 
     def read_up_to(self, participant_sid: str, index: int | None) -> None:
         """Announce what changes in the receipts of messages met, now that a member has read up to *index*."""
@@ -194,20 +194,13 @@ class Messages:
         self.updated(record)
         message = self._alive.get(record.index)
         if message is None:
-            newest = self._read_by_now(record)
+            newest = read_by_now(record, self._horizons)
             message = self._alive[record.index] = Message(self._session, self._conversation, newest)
         self._kept[record.index] = message
         self._kept.move_to_end(record.index)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return message
-
-    def _read_by_now(self, record: MessageRecord) -> MessageRecord:
-        """Return *record* with those added who are known to have read it."""
-        if (delivery := record.delivery) is None:
-            return record
-        read = {sid for sid in delivery.recipients if self._horizons.get(sid, -1) >= record.index}
-        return replace(record, delivery=replace(delivery, read_by=delivery.read_by | read))
 
 
 def _bounds(page: MessagePage, anchor: int | None, direction: Direction) -> tuple[int, int]:

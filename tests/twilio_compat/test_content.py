@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.memory_backend import EPOCH, MemoryService
 from twilio_compat import Client, ContentData, ContentTemplateVariable, Conversation
 from twilio_compat.content import CACHED_FOR, ContentTemplates
-from twilio_compat.content_data import content_data, shown
+from twilio_compat.content_reading import content_data, shown
 from twilio_compat.errors import ArgumentError, TwilsockUpstreamError
 from twilio_compat.records import ContentTemplateRecord, JSONValue
 
