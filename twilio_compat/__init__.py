@@ -43,8 +43,9 @@ from twilio_compat.conversation_types import (
 )
 from twilio_compat.media import Media
 from twilio_compat.media_upload import SendMediaOptions
-from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs, MessageUpdateReason
+from twilio_compat.message import Message, MessageType, MessageUpdatedEventArgs
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
+from twilio_compat.message_update import MessageUpdateReason
 from twilio_compat.notification_types import NotificationTypes
 from twilio_compat.paginator import Paginator, RestPaginator
 from twilio_compat.participant import (
