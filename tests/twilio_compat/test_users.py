@@ -144,3 +144,9 @@ async def test_what_was_missed_of_users_is_told_with_a_new_token(
     journal = Journal(alice, USER_EVENTS)
     await alice.updateToken(service.token("alice"))
     assert ["userUpdated:friendlyName"] == await journal.settled()
+
+
+async def test_a_user_may_have_any_number_of_listeners(alice: Client) -> None:
+    for _ in range(30):
+        alice.user.on("updated", print)
+    assert (0, 30) == (alice.user.getMaxListeners(), alice.user.listenerCount("updated"))
