@@ -366,7 +366,7 @@ class Conversation(ReplayEventEmitter):
             unsent.emailOptions = emailOptions or {}
         else:
             unsent.mediaContent.append(("media", message))
-        return await unsent._deliver()
+        return await unsent._delivery()
 
     def prepareMessage(self) -> MessageBuilder:
         """Begin a message; ``.build().send()`` sends it."""

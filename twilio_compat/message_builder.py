@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Coroutine, Generator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 from uuid import uuid4
 
@@ -89,31 +91,32 @@ class UnsentMessage:
         `BackendError` where the service fails; then nothing was sent.
         """
         self._origin = None
-        return self._session.promises.begin(self._deliver())
+        return self._session.promises.begin(self._delivery())
 
-    async def _deliver(self) -> int:
-        media = await self._upload()
-        return await self._conversation._standing.messages.send(self._draft(tuple(media)))
+    def _delivery(self) -> Coroutine[object, object, int]:
+        """Return the work of sending the message as it is now."""
+        draft = MessageDraft(
+            mutation_id=uuid4().hex,
+            body=self.text if self.mediaContent or self.contentSid else self.text or "",
+            attributes=deepcopy(self.attributes),
+            subject=self.emailOptions.get("subject"),
+            content_sid=self.contentSid,
+            content_variables={each.name: each.value for each in self.contentVariables},
+        )
+        return self._deliver(draft, [*self.mediaContent])
 
-    async def _upload(self) -> list[MediaRecord]:
+    async def _deliver(self, draft: MessageDraft, files: Sequence[tuple[MediaCategory, Payload]]) -> int:
+        media = await self._upload(files)
+        return await self._conversation._standing.messages.send(replace(draft, media=tuple(media)))
+
+    async def _upload(self, files: Sequence[tuple[MediaCategory, Payload]]) -> list[MediaRecord]:
         session, uploaded, room = self._session, [], self._session.backend.limits.media_total_size
-        for category, payload in self.mediaContent:
+        for category, payload in files:
             async with upload_of(payload, category) as upload:
                 uploaded.append(await session.backend.media.upload(session.actor, upload))
             if sum(each.size for each in uploaded) > room * MEGABYTE:
                 raise LimitError(f"Message media size is too large: over {room} MB in all", code=50512)
         return uploaded
-
-    def _draft(self, media: tuple[MediaRecord, ...]) -> MessageDraft:
-        return MessageDraft(
-            mutation_id=uuid4().hex,
-            body=self.text if media or self.contentSid else self.text or "",
-            attributes=self.attributes,
-            subject=self.emailOptions.get("subject"),
-            media=media,
-            content_sid=self.contentSid,
-            content_variables={each.name: each.value for each in self.contentVariables},
-        )
 
 
 class MessageBuilder:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.journal import settle
-from tests.support.memory_backend import MemoryService
+from tests.support.memory_backend import EPOCH, MemoryService
 from twilio_compat import Client, Conversation
 from twilio_compat.content import ContentTemplateVariable
 from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
 from twilio_compat.media_upload import MediaContent, SendMediaOptions
+from twilio_compat.records import ContentTemplateRecord
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ async def test_what_is_built_can_be_looked_at(room: Conversation) -> None:
     unsent = room.prepareMessage().setBody("Hello!").setAttributes([1]).build()
     assert ("Hello!", [1], []) == (unsent.text, unsent.attributes, unsent.mediaContent)
     await unsent.send()
+
+
+async def test_what_is_changed_after_it_was_sent_belongs_to_the_next_message(room: Conversation) -> None:
+    unsent = room.prepareMessage().setBody("one").setAttributes({"number": 1}).build()
+    first = unsent.send()
+    unsent.text, unsent.attributes["number"] = "two", 2  # type: ignore[index, call-overload]  # it is a dict
+    assert [0, 1] == [await first, await unsent.send()]
+    sent = (await room.getMessages()).items
+    assert [("one", {"number": 1}), ("two", {"number": 2})] == [(each.body, each.attributes) for each in sent]
 
 
 async def test_sending_twice_sends_two_messages(room: Conversation) -> None:
@@ -242,10 +252,19 @@ async def test_a_template_is_sent_with_its_values(service: MemoryService, room: 
     values = [ContentTemplateVariable("1", "Tuesday")]
     unsent = room.prepareMessage().setContentTemplate(sid, values).build()
     assert (sid, values, None) == (unsent.contentSid, unsent.contentVariables, unsent.text)
-    draft = unsent._draft(())
-    assert (sid, {"1": "Tuesday"}, None) == (draft.content_sid, draft.content_variables, draft.body)
-    unsent.contentSid = None
+    service.templates.append(
+        ContentTemplateRecord(
+            sid=sid,
+            friendly_name="Delivery",
+            variables={"1": "Monday"},
+            types={"twilio/text": {"body": "It comes on {{1}}."}},
+            date_created=EPOCH,
+            date_updated=EPOCH,
+        )
+    )
     await unsent.send()
+    [sent] = (await room.getMessages()).items
+    assert (sid, "It comes on Tuesday.") == (sent.contentSid, sent.body)
 
 
 async def test_the_values_of_a_template_are_variables(room: Conversation) -> None:
