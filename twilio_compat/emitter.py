@@ -193,6 +193,8 @@ class ReplayEventEmitter:
         if self._last is None:
             self._last = {}
         self._last[event] = arguments
+        if self._registered is None and event != "error":
+            return False
         registered = [*self._of(event)]
         if not registered and event == "error":
             _raise(arguments[0] if arguments else None)
