@@ -150,6 +150,20 @@ async def one_message(message: Message) -> None:
     message.on(Message.updated, updated)
 
 
+async def files(client: Client, conversation: Conversation, message: Message) -> None:
+    builder = conversation.prepareMessage().setEmailBody(
+        "text/html", {"contentType": "text/html", "media": "<p>Hello!</p>"}
+    )
+    builder.addMedia({"file": ("logo.svg", b"<svg/>")}).addMedia({"file": (None, b"<svg/>", "image/svg+xml")})
+    assert_type(builder.buildAndSend().cancel(), CancellablePromise[int])
+    assert_type(message.getEmailBody(), Media | None)
+    assert_type(message.attachedMedia[0].getContentTemporaryUrl(), CancellablePromise[str])
+    assert_type(await client.getTemporaryContentUrlsForMedia(message.attachedMedia), dict[str, str])
+    assert_type(await message.getTemporaryContentUrlsForAttachedMedia(), dict[str, str])
+    await conversation.sendMessage({"file": "logo.svg"})  # type: ignore[dict-item]  # a name, content and type
+    await client.getTemporaryContentUrlsForMediaSids(message.attachedMedia)  # type: ignore[arg-type]  # sids are text
+
+
 async def templates(client: Client, conversation: Conversation) -> None:
     [template] = await client.getContentTemplates()
     assert_type(template, ContentTemplate)
