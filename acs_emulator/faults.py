@@ -100,6 +100,7 @@ class Rule:
     hits: int = 0
     """Requests it happened to."""
     _chance: Random = field(init=False, repr=False)
+    _was_seen: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Seed the chance."""
@@ -110,11 +111,16 @@ class Rule:
         """Whether it will happen to no request any more."""
         return self.fault.count is not None and self.hits >= self.fault.count
 
+    def wait_until_seen(self, seconds: float = 10.0) -> bool:
+        """Block the calling thread until a request came to it; False if none did within so many seconds."""
+        return self._was_seen.wait(seconds)
+
     def happens(self, operation: str) -> bool:
         """Count a request, and say whether the fault happens to it."""
         if self.is_used_up or (self.fault.operations and operation not in self.fault.operations):
             return False
         self.seen += 1
+        self._was_seen.set()
         if self.seen <= self.fault.skip or self._chance.random() >= self.fault.probability:
             return False
         self.hits += 1

@@ -7,56 +7,52 @@ import asyncio
 import pytest
 
 from acs_backend import AcsBackend
+from acs_emulator.faults import Faults, Kind, Rule
 from tests.acs_backend.deployment import Deployment, bodies, draft, page, room, send, sign_in
-from tests.acs_backend.middleman import Fault, Middleman, Seen
 from twilio_compat.errors import AnswerError, ServiceTimeoutError, ServiceUnavailableError
 from twilio_compat.records import Actor, ConversationRecord, ParticipantDraft
 
+SEND = "SendChatMessage"
+
 
 class Unsteady:
-    """A backend behind a middleman, with a conversation made before anything goes wrong."""
+    """A backend on an emulator that may fail, with a conversation made before anything goes wrong."""
 
-    def __init__(
-        self, backend: AcsBackend, middleman: Middleman, alice: Actor, chat: ConversationRecord
-    ) -> None:
-        self.backend, self.middleman, self.alice, self.chat = backend, middleman, alice, chat
+    def __init__(self, backend: AcsBackend, faults: Faults, alice: Actor, chat: ConversationRecord) -> None:
+        self.backend, self.faults, self.alice, self.chat = backend, faults, alice, chat
 
     async def bodies(self) -> list[str | None]:
         return await bodies(self.backend, self.alice, self.chat)
 
 
-def _lost_add(seen: Seen, began: asyncio.Event) -> Fault | None:
-    """Let members be added without a word of it."""
-    if not seen.path.endswith(":add"):
-        return None
-    began.set()
-    return Fault.LOSE_ANSWER
+async def seen(rule: Rule) -> None:
+    """Wait for the first request that comes to a fault."""
+    assert await asyncio.to_thread(rule.wait_until_seen)
 
 
 @pytest.fixture
-async def unsteady(deployment: Deployment, middleman: Middleman) -> Unsteady:
-    connection_string = middleman.connection_string(deployment.emulator.connection_string)
-    backend = deployment.backend(connection_string=connection_string, deadline=4.0)
+async def unsteady(deployment: Deployment) -> Unsteady:
+    backend = deployment.backend(deadline=4.0)
     (alice,) = await sign_in(backend, "alice")
-    return Unsteady(backend, middleman, alice, await room(backend, alice, "alice", "bob"))
+    chat = await room(backend, alice, "alice", "bob")
+    return Unsteady(backend, deployment.emulator.faults, alice, chat)
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.ARRIVE_LATE])
-async def test_whatever_becomes_of_the_first_attempt_one_copy_exists(
-    unsteady: Unsteady, fault: Fault
-) -> None:
-    unsteady.middleman.fail_sends(fault)
+@pytest.mark.parametrize("kind", [each for each in Kind if each is not Kind.ARRIVE_LATE])
+async def test_whatever_becomes_of_the_first_attempt_one_copy_exists(unsteady: Unsteady, kind: Kind) -> None:
+    unsteady.faults.add(kind, SEND, count=1, latency=0.1)
     sent = await send(unsteady.backend, unsteady.alice, unsteady.chat, "once")
     assert 0 == sent.index
     assert ["once"] == await unsteady.bodies()
 
 
 async def test_a_copy_that_arrives_after_the_second_attempt_is_hidden(unsteady: Unsteady) -> None:
-    unsteady.middleman.fail_sends(Fault.ARRIVE_LATE)
+    unsteady.faults.add(Kind.ARRIVE_LATE, SEND, count=1, latency=0.6)
+    posts = unsteady.faults.add(Kind.DELAY, SEND)
     sent = await send(unsteady.backend, unsteady.alice, unsteady.chat, "once")
     await asyncio.sleep(0.8)
     after = await send(unsteady.backend, unsteady.alice, unsteady.chat, "after")
-    assert 2 + 1 == unsteady.middleman.sends()
+    assert 1 + 1 == posts.hits
     assert [0, 1] == [sent.index, after.index]
     assert ["once", "after"] == await unsteady.bodies()
 
@@ -64,7 +60,8 @@ async def test_a_copy_that_arrives_after_the_second_attempt_is_hidden(unsteady: 
 async def test_many_senders_with_faults_everywhere_have_each_message_once_and_in_order(
     unsteady: Unsteady,
 ) -> None:
-    unsteady.middleman.fail_sends(*[Fault.LOSE_ANSWER, None, Fault.LOSE_REQUEST, None, Fault.ERROR_AFTER] * 4)
+    for kind in [Kind.DROP_ANSWER, Kind.DELAY, Kind.DROP_REQUEST, Kind.DELAY, Kind.FAIL_ANSWER] * 4:
+        unsteady.faults.add(kind, SEND, count=1)
     texts = [str(number) for number in range(24)]
     sent = await asyncio.gather(
         *(send(unsteady.backend, unsteady.alice, unsteady.chat, text) for text in texts)
@@ -80,10 +77,10 @@ async def test_when_the_deadline_passes_the_error_says_that_the_outcome_is_unkno
     unsteady: Unsteady,
 ) -> None:
     message = draft("maybe")
-    unsteady.middleman.fault = lambda seen: Fault.LOSE_ANSWER if "/messages" in seen.path else None
+    unsteady.faults.add(Kind.DROP_ANSWER, SEND, "ListChatMessages")
     with pytest.raises((ServiceUnavailableError, ServiceTimeoutError), match="unknown"):
         await unsteady.backend.messages.create(unsteady.alice, unsteady.chat.sid, message)
-    unsteady.middleman.fail_sends()
+    unsteady.faults.clear()
     again = await unsteady.backend.messages.create(unsteady.alice, unsteady.chat.sid, message)
     assert 0 == again.index
     assert ["maybe"] == await unsteady.bodies()
@@ -91,9 +88,9 @@ async def test_when_the_deadline_passes_the_error_says_that_the_outcome_is_unkno
 
 async def test_a_send_that_hangs_does_not_hold_the_others_up_for_as_long(unsteady: Unsteady) -> None:
     await send(unsteady.backend, unsteady.alice, unsteady.chat, "settled")
-    unsteady.middleman.fail_sends(Fault.SLOW)
+    slow = unsteady.faults.add(Kind.DELAY, SEND, count=1, latency=2.0)
     hanging = asyncio.ensure_future(send(unsteady.backend, unsteady.alice, unsteady.chat, "hanging"))
-    await unsteady.middleman.first_send.wait()
+    await seen(slow)
     quick = [await send(unsteady.backend, unsteady.alice, unsteady.chat, str(number)) for number in range(3)]
     assert not hanging.done()
     assert [1, 2, 3] == [each.index for each in quick]
@@ -111,8 +108,9 @@ async def test_a_refused_send_is_an_error_and_stands_in_nobodys_way(unsteady: Un
 
 
 async def test_a_cancelled_send_leaves_the_order_intact(unsteady: Unsteady) -> None:
+    posts = unsteady.faults.add(Kind.DELAY, SEND)
     cancelled = asyncio.ensure_future(send(unsteady.backend, unsteady.alice, unsteady.chat, "cancelled"))
-    await unsteady.middleman.first_send.wait()
+    await seen(posts)
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)
     sent = await asyncio.gather(
@@ -169,12 +167,11 @@ async def test_an_acs_user_whose_adding_was_broken_off_still_counts(
 ) -> None:
     backend, alice, chat = unsteady.backend, unsteady.alice, unsteady.chat
     await send(backend, alice, chat, "0")
-    began = asyncio.Event()
-    unsteady.middleman.fault = lambda seen: _lost_add(seen, began)
+    adds = unsteady.faults.add(Kind.DROP_ANSWER, "AddChatParticipants")
     adding = asyncio.ensure_future(
         backend.participants.create(alice, chat.sid, ParticipantDraft(identity="carol"))
     )
-    await began.wait()
+    await seen(adds)
     carol = await deployment.native(await backend.issue_identity("carol", with_token=True))
     adding.cancel()
     await asyncio.gather(adding, return_exceptions=True)

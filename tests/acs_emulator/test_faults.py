@@ -67,6 +67,13 @@ class TestWhichRequests:
         faults.add("drop-request", SEND, count=1)
         assert ["drop-answer", "delay", "drop-request", None] == met(faults, SEND, SEND, SEND, SEND)
 
+    def test_who_waits_for_a_request_is_told_when_it_came(self) -> None:
+        faults = new_faults()
+        rule = faults.add("garbage", SEND, skip=5)
+        assert not rule.wait_until_seen(0.0)
+        met(faults, SEND)
+        assert rule.wait_until_seen()
+
     def test_a_removed_fault_happens_no_more(self) -> None:
         faults = new_faults()
         first, _ = faults.add("garbage"), faults.add("truncate")
