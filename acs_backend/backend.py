@@ -87,6 +87,7 @@ class _Parts:
             core.identities,
             retries,
             self.conversations,
+            self.listings,
             core.receipts,
             core.hub,
             clock=core.now,

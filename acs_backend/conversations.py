@@ -225,6 +225,11 @@ class Conversations:
         found = [records.conversation(each, joined=True) for each in known.values()]
         return sorted(found, key=lambda each: each.sid)
 
+    async def follow_topic(self, user: AcsUser, thread_id: str, listed: str) -> bool:
+        """Have the store follow a topic that was listed; say whether it has it now. The change feed tells it."""
+        row = await self.row(thread_id)
+        return row is None or (await self._noticed(user, row, listed)).topic == listed
+
     async def known(self, user: AcsUser, thread_ids: Collection[str]) -> Mapping[str, Known]:
         """Return what the store has on threads, and on the user's own standing there, by thread id."""
         async with self._database.read() as connection:
@@ -345,9 +350,9 @@ class Conversations:
         try:
             with translated(Subject.CONVERSATION):
                 topic = await self._retries.idempotent(lambda: self._topic(user, row))
+            return await self._edits.observe(row, topic)
         except (ForbiddenError, NotFoundError):
-            return row
-        return await self._edits.observe(row, topic)
+            return row  # lost meanwhile, which the next look at the list of threads tells
 
     async def _rows(self, user: AcsUser, thread_ids: Sequence[str]) -> dict[str, Conversation]:
         """Return the rows of the user's threads by thread id, adopting those that have none."""

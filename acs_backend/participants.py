@@ -210,7 +210,9 @@ class Participants:
 
     async def note_arrivals(self, conversation: Conversation, listing: Iterable[Entry]) -> None:
         """Make the rows of those who came past this library, as a listing of the thread tells it."""
-        await self._arrivals.note(conversation, arrived(listing))
+        since = arrived(listing)
+        members = await self._identities.names(since)
+        await self._arrivals.note(conversation, {each: since[each] for each in members})
 
     async def collect_receipts(self, user: AcsUser, conversation: Conversation) -> None:
         """Move the horizons of native members to where ACS has their receipts, if it has any."""

@@ -23,7 +23,8 @@ in this process ends it: the service is back.
 Messages that were sent in this process are not read back where `own_sends` can account for them.
 
 Edits and deletions may leave the time of the last message as it is. So now and then one of the threads that the
-consumer has been reading is read again whether it moved or not, each in turn.
+consumer has been reading is read again whether it moved or not, each in turn, and with it what native ACS users have
+read there.
 """
 
 from __future__ import annotations
@@ -350,10 +351,12 @@ class Subscription:
         self._outbox.append(event)
 
     async def _notice_topic(self, thread_id: str, glance: ThreadGlance) -> None:
+        """Have the store follow a topic that moved, until it does; the change feed tells it."""
         cursor = self._cursors.get(thread_id)
         if cursor is None or cursor.glance.topic == glance.topic:
             return
-        self._tell(thread_id, cursor.retitled(glance.topic), await self._updated(thread_id, glance))
+        if await self._source.conversations.follow_topic(self._user, thread_id, glance.topic):
+            self._cursors[thread_id] = cursor.retitled(glance.topic)
 
     async def _updated(self, thread_id: str, glance: ThreadGlance) -> Sequence[Event]:
         found = await self._source.conversations.records(self._user, {thread_id: glance})
@@ -369,6 +372,7 @@ class Subscription:
         cursor = self._cursors.get(thread_id)
         if cursor is not None:
             await self._look(thread_id, cursor.glance, now)
+            await self._source.teller.collect_receipts(self._user, thread_id)
 
     def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:
         """Move the cursor and tell what it passed: together, so that neither happens without the other."""

@@ -49,6 +49,7 @@ class Teller:
         conversation = await self._conversations.row(thread_id) if news else None
         if conversation is None:
             return []
+        await self._participants.note_arrivals(conversation, listing)
         rows = await self._rows(thread_id, listing, news)
         messages = await self._records(conversation, news, rows)
         events: list[Event] = []
@@ -58,6 +59,12 @@ class Teller:
             else:
                 events += await self._of_members(user, conversation, entry)
         return events
+
+    async def collect_receipts(self, user: AcsUser, thread_id: str) -> None:
+        """Take note of what native ACS users have read; the change feed tells it."""
+        conversation = await self._conversations.row(thread_id)
+        if conversation is not None:
+            await self._participants.collect_receipts(user, conversation)
 
     async def leave(
         self, user: AcsUser, thread_id: str, reason: Literal["left", "deleted"]

@@ -6,12 +6,21 @@ import pytest
 from azure.communication.chat import ChatParticipant, CommunicationUserIdentifier
 
 from acs_backend import AcsBackend
+from acs_backend.roles import CHANNEL_ADMIN, CHANNEL_USER
 from tests.acs_backend.deployment import Deployment, bodies, room, send, sign_in
-from twilio_compat.errors import ConflictError, ForbiddenError, LimitError, NotFoundError
+from twilio_compat.errors import (
+    ConflictError,
+    ForbiddenError,
+    LimitError,
+    NotFoundError,
+    TwilioCompatError,
+)
 from twilio_compat.records import (
     Actor,
+    ConversationChanges,
     ConversationDraft,
     ConversationRecord,
+    ParticipantChanges,
     ParticipantDraft,
     ParticipantRecord,
 )
@@ -194,3 +203,133 @@ async def test_a_full_thread_takes_nobody_more(
             each.code,
             each.detail,
         )
+
+
+# Changing members
+
+
+@pytest.fixture
+async def bob(backend: AcsBackend) -> Actor:
+    return (await sign_in(backend, "bob"))[0]
+
+
+async def test_who_made_the_conversation_is_its_admin_and_the_others_are_users(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    assert CHANNEL_USER == (await add(backend, alice, chat, "bob")).role_sid
+    assert CHANNEL_ADMIN == (await add(backend, alice, chat, "alice")).role_sid
+    members = await backend.participants.list(alice, chat.sid)
+    assert [CHANNEL_USER, CHANNEL_ADMIN] == [each.role_sid for each in members]
+
+
+async def test_members_change_their_own_attributes_and_admins_everybodys(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    added = await add(backend, alice, chat, "bob")
+    own = await backend.participants.update(bob, chat.sid, "bob", ParticipantChanges(attributes={"x": 1}))
+    assert ({"x": 1}, True) == (own.attributes, own.date_updated > added.date_updated)
+    changed = await backend.participants.update(
+        alice, chat.sid, added.sid, ParticipantChanges(attributes=[2])
+    )
+    assert ([2], True) == (changed.attributes, changed.date_updated > own.date_updated)
+    assert [changed] == await backend.participants.list(alice, chat.sid)
+
+
+async def test_an_ordinary_member_changes_neither_others_nor_roles(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    for identity in ("alice", "bob"):
+        await add(backend, alice, chat, identity)
+    attempts = [
+        ("alice", ParticipantChanges(attributes=1)),
+        ("bob", ParticipantChanges(role_sid=CHANNEL_ADMIN)),
+    ]
+    for identity, changes in attempts:
+        with pytest.raises(ForbiddenError, match="User unauthorized for command") as caught:
+            await backend.participants.update(bob, chat.sid, identity, changes)
+        assert 50107 == caught.value.code
+
+
+async def test_a_member_who_was_made_an_admin_may_what_admins_may(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    for identity in ("alice", "bob"):
+        await add(backend, alice, chat, identity)
+    promoted = await backend.participants.update(
+        alice, chat.sid, "bob", ParticipantChanges(role_sid=CHANNEL_ADMIN)
+    )
+    assert CHANNEL_ADMIN == promoted.role_sid
+    renamed = await backend.conversations.update(bob, chat.sid, ConversationChanges(friendly_name="Den"))
+    assert "Den" == renamed.friendly_name
+
+
+async def test_what_twilio_would_refuse_changes_no_member(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    added = await add(backend, alice, chat, "bob")
+    refused = [
+        ("bob", ParticipantChanges(attributes="x" * 4 * 1024), 50303),
+        ("bob", ParticipantChanges(role_sid="RL" + "0" * 32), 50109),
+        ("nobody", ParticipantChanges(attributes=1), 50432),
+    ]
+    for identity, changes, code in refused:
+        with pytest.raises(TwilioCompatError) as caught:
+            await backend.participants.update(alice, chat.sid, identity, changes)
+        assert code == getattr(caught.value, "code", None)
+    assert [added] == await backend.participants.list(alice, chat.sid)
+
+
+async def test_attributes_and_role_changed_at_once_both_survive(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await add(backend, alice, chat, "bob")
+    other = deployment.backend()
+    await asyncio.gather(
+        backend.participants.update(alice, chat.sid, "bob", ParticipantChanges(attributes={"x": 1})),
+        other.participants.update(alice, chat.sid, "bob", ParticipantChanges(role_sid=CHANNEL_ADMIN)),
+    )
+    (found,) = await backend.participants.list(alice, chat.sid)
+    assert ({"x": 1}, CHANNEL_ADMIN) == (found.attributes, found.role_sid)
+
+
+async def test_nobody_comes_into_a_closed_conversation(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await backend.conversations.update(alice, chat.sid, ConversationChanges(state="closed"))
+    with pytest.raises(ConflictError) as caught:
+        await add(backend, alice, chat, "bob")
+    assert 50377 == caught.value.code
+
+
+async def test_members_are_counted_without_the_steward(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    assert 0 == await backend.participants.count(alice, chat.sid)
+    await add(backend, alice, chat, "bob")
+    assert 1 == await backend.participants.count(alice, chat.sid)
+
+
+async def test_only_a_member_types(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    await add(backend, alice, chat, "bob")
+    assert 5.0 == await backend.participants.typing(bob, chat.sid)
+    with pytest.raises(ForbiddenError) as caught:
+        await backend.participants.typing(alice, chat.sid)
+    assert 50430 == caught.value.code
+
+
+async def test_whom_an_acs_client_added_is_a_member_since_then(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    native = await deployment.native(await backend.issue_identity("alice", with_token=True))
+    await add(backend, alice, chat, "alice")
+    sent = await send(backend, alice, chat, "before bob came")
+    bob = await backend.issue_identity("bob")
+    newcomer = ChatParticipant(identifier=CommunicationUserIdentifier(bob.acs_user_id))
+    await (await native.only_thread()).add_participants([newcomer])
+    later = await send(backend, alice, chat, "after")
+    (_, found) = await backend.participants.list(alice, chat.sid)
+    assert "bob" == found.identity
+    assert sent.date_created <= found.date_created <= later.date_created
+    assert [found] == (await backend.participants.list(alice, chat.sid))[1:]

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acs_backend import AcsBackend
+from acs_backend.event_sources.change_teller import ChangeTeller
+from acs_backend.store import changes as feed
+from acs_backend.store.changes import Change, Kind
+from acs_backend.store.database import Database
+from acs_emulator import Emulator
+from tests.acs_backend.deployment import Deployment, next_of, quiet, room, send, sign_in
+from twilio_compat.events import (
+    ConversationUpdated,
+    Event,
+    ParticipantUpdated,
+    Synchronized,
+    TypingStarted,
+)
+from twilio_compat.records import (
+    Actor,
+    ConversationChanges,
+    ConversationRecord,
+    ParticipantChanges,
+    UserConversationChanges,
+)
+
+
+@pytest.fixture
+async def deployment(emulator: Emulator, shared_store: str) -> AsyncIterator[Deployment]:
+    """Run each of these tests on both kinds of store."""
+    async with Deployment(emulator, shared_store) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(deployment: Deployment) -> AcsBackend:
+    return deployment.backend()
+
+
+@pytest.fixture
+async def alice(backend: AcsBackend) -> Actor:
+    return (await sign_in(backend, "alice"))[0]
+
+
+@pytest.fixture
+async def bob(backend: AcsBackend) -> Actor:
+    return (await sign_in(backend, "bob"))[0]
+
+
+@pytest.fixture
+async def chat(backend: AcsBackend, alice: Actor) -> ConversationRecord:
+    return await room(backend, alice, "alice", "bob")
+
+
+@pytest.fixture
+async def heard(
+    deployment: Deployment, bob: Actor, chat: ConversationRecord
+) -> AsyncIterator[AsyncIterator[Event]]:
+    """What bob hears in another process."""
+    async with deployment.backend().subscribe(bob) as events:
+        await next_of(events, Synchronized)
+        yield events
+
+
+async def test_members_hear_of_a_change_of_the_conversation_once(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, heard: AsyncIterator[Event]
+) -> None:
+    changes = ConversationChanges(friendly_name="Den", attributes={"x": 1})
+    updated = await backend.conversations.update(alice, chat.sid, changes)
+    told = (await next_of(heard, ConversationUpdated)).conversation
+    assert updated == told
+    assert [] == await quiet(heard)
+
+
+async def test_members_hear_of_a_topic_that_an_acs_client_set_once(
+    deployment: Deployment, backend: AcsBackend, chat: ConversationRecord, heard: AsyncIterator[Event]
+) -> None:
+    native = await deployment.native(await backend.issue_identity("alice", with_token=True))
+    await (await native.only_thread()).update_topic("Native")
+    assert "Native" == (await next_of(heard, ConversationUpdated)).conversation.friendly_name
+    assert [] == await quiet(heard)
+
+
+async def test_two_changes_in_a_row_are_told_as_they_were(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, heard: AsyncIterator[Event]
+) -> None:
+    for name in ("one", "two"):
+        await backend.conversations.update(alice, chat.sid, ConversationChanges(unique_name=name))
+    told = [(await next_of(heard, ConversationUpdated)).conversation.unique_name for _ in range(2)]
+    assert ["one", "two"] == told
+
+
+async def test_everybody_hears_of_a_read_horizon_the_reader_too(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    await send(backend, alice, chat, "hello")
+    async with deployment.backend().subscribe(alice) as others, deployment.backend().subscribe(bob) as own:
+        for each in (others, own):
+            await next_of(each, Synchronized)
+        changes = UserConversationChanges(last_read_message_index=0)
+        await backend.user_conversations.update(bob, chat.sid, changes)
+        for each in (others, own):
+            told = (await next_of(each, ParticipantUpdated)).participant
+            assert ("bob", 0) == (told.identity, told.last_read_message_index)
+            assert told.last_read_timestamp is not None
+
+
+async def test_a_notification_level_is_told_to_its_user_alone(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    async with deployment.backend().subscribe(alice) as others, deployment.backend().subscribe(bob) as own:
+        for each in (others, own):
+            await next_of(each, Synchronized)
+        changes = UserConversationChanges(notification_level="muted")
+        await backend.user_conversations.update(bob, chat.sid, changes)
+        assert "muted" == (await next_of(own, ConversationUpdated)).conversation.notification_level
+        assert [] == await quiet(others)
+
+
+async def test_members_hear_of_a_changed_member(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, heard: AsyncIterator[Event]
+) -> None:
+    changed = await backend.participants.update(alice, chat.sid, "alice", ParticipantChanges(attributes=[1]))
+    assert changed == (await next_of(heard, ParticipantUpdated)).participant
+
+
+async def test_the_others_hear_who_types_and_the_typist_does_not(
+    deployment: Deployment,
+    backend: AcsBackend,
+    alice: Actor,
+    chat: ConversationRecord,
+    heard: AsyncIterator[Event],
+) -> None:
+    async with deployment.backend().subscribe(alice) as own:
+        await next_of(own, Synchronized)
+        for _ in range(2):
+            await backend.participants.typing(alice, chat.sid)
+            told = await next_of(heard, TypingStarted)
+            assert ("alice", 5.0) == (told.participant.identity, told.timeout)
+        assert [] == await quiet(own)
+
+
+async def tell(backend: AcsBackend, deployment: Deployment, actor: Actor, at: datetime) -> Sequence[Event]:
+    """Return what the whole feed is to an actor at a time."""
+    database = Database(deployment.settings.database_url)
+    async with database.read() as connection:
+        changes = await feed.after(connection, 0, limit=1000)
+    await database.close()
+    user = await backend.identities.acting(actor)
+    threads = list(await backend.conversations.glances(user))
+    teller = ChangeTeller(backend.conversations, backend.participants, backend.identities, clock=lambda: at)
+    return await teller.tell(user, actor.identity, changes, threads)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1, 1), (60, 0)])
+async def test_typing_is_no_news_once_it_is_over(
+    deployment: Deployment,
+    backend: AcsBackend,
+    alice: Actor,
+    bob: Actor,
+    chat: ConversationRecord,
+    seconds: float,
+    expected: int,
+) -> None:
+    await backend.participants.typing(alice, chat.sid)
+    at = datetime.now(UTC) + timedelta(seconds=seconds)
+    told = await tell(backend, deployment, bob, at)
+    assert expected == sum(isinstance(each, TypingStarted) for each in told)
+
+
+async def test_a_stranger_is_told_nothing_of_a_conversation(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    (eve,) = await sign_in(backend, "eve")
+    await backend.conversations.update(alice, chat.sid, ConversationChanges(attributes={"x": 1}))
+    await backend.participants.typing(alice, chat.sid)
+    assert [] == await tell(backend, deployment, eve, datetime.now(UTC))
+
+
+async def test_a_change_of_a_thread_without_a_conversation_is_passed_over(
+    backend: AcsBackend, alice: Actor
+) -> None:
+    user = await backend.identities.acting(alice)
+    change = Change(
+        change_id=1, changed_at=0, kind=Kind.CONVERSATION, thread_id="thread", acs_id=None, content={}
+    )
+    teller = ChangeTeller(
+        backend.conversations, backend.participants, backend.identities, clock=lambda: datetime.now(UTC)
+    )
+    assert [] == await teller.tell(user, "alice", [change], ["thread"])
