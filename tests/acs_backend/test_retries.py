@@ -16,7 +16,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from acs_backend.retries import OutcomeUnknown, Retries
+from acs_backend.retries import OneAttempt, OutcomeUnknown, Retries, current_attempt
 
 
 class Clock:
@@ -221,3 +221,79 @@ async def test_a_bug_in_the_call_is_not_repeated() -> None:
     with pytest.raises(KeyError):
         await retries(Clock()).idempotent(call)
     assert 1 == len(runs)
+
+
+async def test_those_who_do_the_work_know_how_long_the_call_may_take() -> None:
+    clock = Clock()
+    found = []
+
+    async def call() -> None:
+        found.append(current_attempt())
+
+    await retries(clock).idempotent(call)
+    once = OneAttempt(deadline=10.0, attempt_timeout=5.0, clock=clock, sleep=clock.sleep)
+    await once.idempotent(call)
+    first, second = found
+    assert first is not None
+    assert second is not None
+    assert [(1010.0, False), (1005.0, True)] == [(each.until, each.is_background) for each in (first, second)]
+    assert (True, True, None) == (first.is_over, second.is_over, current_attempt())
+
+
+async def test_a_call_within_a_call_has_an_attempt_of_its_own() -> None:
+    clock = Clock()
+    seen = []
+
+    async def inner() -> None:
+        seen.append(current_attempt())
+
+    async def outer() -> None:
+        seen.append(current_attempt())
+        await retries(clock).once(inner)
+        seen.append(current_attempt())
+
+    await retries(clock).idempotent(outer)
+    assert seen[0] is seen[2]
+    assert seen[0] is not seen[1]
+
+
+async def test_a_task_that_outlives_its_attempt_has_none() -> None:
+    go_on = asyncio.Event()
+
+    async def later() -> object:
+        await go_on.wait()
+        return current_attempt()
+
+    async def call() -> asyncio.Task[object]:
+        return asyncio.create_task(later())
+
+    task = await retries(Clock()).idempotent(call)
+    go_on.set()
+    assert None is await task
+
+
+async def test_a_pause_does_not_count_as_time_of_the_attempt() -> None:
+    async def waits(seconds: float) -> None:
+        attempt = current_attempt()
+        assert attempt is not None
+        with attempt.paused():
+            await asyncio.sleep(seconds)
+
+    async def call() -> str:
+        await asyncio.gather(waits(0.01), waits(0.1))
+        return "done"
+
+    assert "done" == await retries(Clock(), attempt_timeout=0.05).once(call)
+
+
+async def test_after_a_pause_the_attempt_has_its_full_time_and_no_more() -> None:
+    async def call() -> None:
+        attempt = current_attempt()
+        assert attempt is not None
+        with attempt.paused():
+            await asyncio.sleep(0.02)
+        await asyncio.Event().wait()
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await retries(Clock(), attempt_timeout=0.01).once(call)
+    assert isinstance(caught.value.cause, TimeoutError)
