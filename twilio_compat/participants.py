@@ -50,8 +50,12 @@ class Participants:
         return [*self._known.values()]
 
     async def find(self, what: str, matches: Callable[[Participant], bool]) -> Participant:
-        """Return the member that *matches*, from memory if there. `NotFoundError` 50432 names *what*."""
-        known = next(filter(matches, self._known.values()), None)
+        """Return the member that *matches*. `NotFoundError` 50432 names *what*.
+
+        Who is no member hears nothing of the members, so only a member is answered from memory.
+        """
+        is_kept = self._conversation.status == "joined"
+        known = next(filter(matches, self._known.values()), None) if is_kept else None
         found = known or next(filter(matches, await self.list()), None)
         if found is None:
             raise NotFoundError(f"Participant with {what} was not found", code=50432)

@@ -41,6 +41,7 @@ class User(ReplayEventEmitter):
     def __init__(self, session: Session, identity: str = "") -> None:
         """Begin empty, as Twilio's client does, and not followed."""
         super().__init__(session.listeners)
+        self.setMaxListeners(0)  # as at Twilio: each message shown may listen to its author
         self.setMaxListeners(0)  # as at Twilio: a user is followed in many places
         self._session = session
         self._record = UserRecord(sid="", identity=identity, friendly_name=None, attributes={})

@@ -230,3 +230,16 @@ async def test_with_a_new_token_what_changed_in_members_meanwhile_is_told(
     journal = Journal(bob, UPDATED)
     await bob.updateToken(service.token("bob"))
     assert ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"] == await journal.settled()
+
+
+async def test_who_is_no_member_is_told_of_members_as_they_are(alice: Client, bob: Client) -> None:
+    room = await alice.createConversation(friendlyName="Room")
+    await room.add("bob")
+    member = await room.getParticipantByIdentity("bob")
+    theirs = await bob.getConversationBySid(room.sid)
+    await (await theirs.getParticipantByIdentity("bob")).updateAttributes({"colour": "red"})
+    assert {"colour": "red"} == (await room.getParticipantByIdentity("bob")).attributes
+    assert member is await room.getParticipantBySid(member.sid)
+    await theirs.leave()
+    with pytest.raises(NotFoundError):
+        await room.getParticipantByIdentity("bob")

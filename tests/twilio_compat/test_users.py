@@ -150,3 +150,10 @@ async def test_a_user_may_have_any_number_of_listeners(alice: Client) -> None:
     for _ in range(30):
         alice.user.on("updated", print)
     assert (0, 30) == (alice.user.getMaxListeners(), alice.user.listenerCount("updated"))
+
+
+async def test_any_number_of_messages_may_listen_to_their_author(alice: Client) -> None:
+    user = await alice.getUser("bob")
+    for _ in range(20):
+        user.on("updated", lambda _: None)
+    assert 20 == user.listenerCount("updated")
