@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -163,6 +164,79 @@ async def test_two_devices_of_a_user_come_to_show_what_the_service_has(
             each.notificationLevel,
         )
     for client in devices.values():
+        await client.shutdown()
+
+
+Step = tuple[str, str, str]
+"""Who does it, to what, and the new value."""
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["alice", "bob"]),
+        st.sampled_from(["friendlyName", "uniqueName", "attributes", "member", "user"]),
+        st.sampled_from(["a", "b", "c"]),
+    ),
+    max_size=8,
+)
+
+
+async def change(client: Client, room: Conversation, what: str, value: str) -> None:
+    """Change something; a member is always bob, and a user the client's own."""
+    match what:
+        case "friendlyName":
+            await room.updateFriendlyName(value)
+        case "uniqueName":
+            await room.updateUniqueName(value)
+        case "attributes":
+            await room.updateAttributes(value)
+        case "member":
+            await (await room.getParticipantByIdentity("bob")).updateAttributes(value)
+        case _:
+            await client.user.updateAttributes(value)
+
+
+@given(steps=STEPS, held=st.booleans())
+async def test_everybody_comes_to_show_what_the_service_has_and_hears_of_each_change(
+    steps: list[Step], held: bool
+) -> None:
+    service = MemoryService()
+    clients = {
+        identity: await Client.create(service.token(identity), {"backend": MemoryBackend(service)})
+        for identity in ("alice", "bob", "carol")
+    }
+    made = await (await clients["alice"].createConversation()).join()
+    for identity in ("bob", "carol"):
+        await made.add(identity)
+        await clients["carol"].getUser(identity)
+    await clients["carol"].getUser("alice")
+    await settle()
+    rooms = {identity: await each.getConversationBySid(made.sid) for identity, each in clients.items()}
+    watching = Journal(clients["carol"])
+    calls = [each for each in service.calls if each.endswith(".update")]
+    with service.hold_news() if held else nullcontext():
+        for who, what, value in steps:
+            await change(clients[who], rooms[who], what, value)
+            if not held:
+                await settle()
+    told = await watching.settled()
+    done = [each for each in service.calls if each.endswith(".update")][len(calls) :]
+    expected = service.rooms[made.sid].seen_by("alice")
+    for room in rooms.values():
+        shown = (room.friendlyName, room.uniqueName, room.attributes, room.dateUpdated)
+        assert (
+            expected.friendly_name,
+            expected.unique_name,
+            expected.attributes,
+            expected.date_updated,
+        ) == shown
+        member = await room.getParticipantByIdentity("bob")
+        assert service.rooms[made.sid].members["bob"].attributes == member.attributes
+    for user in await clients["carol"].getSubscribedUsers():
+        assert service.user(user.identity).attributes == user.attributes
+    of_users = [each for each in told if each.startswith("userUpdated")]
+    assert done.count("users.update") >= len(of_users), "the same value again is no news"
+    assert len(done) - done.count("users.update") == len(told) - len(of_users), "each change is told once"
+    for client in clients.values():
         await client.shutdown()
 
 
