@@ -120,17 +120,21 @@ class Media:
     # Finding
 
     async def _urls(self, sids: Collection[str], lifetime: float) -> dict[str, str]:
-        await self._look_up([sid for sid in sids if sid not in self._blob_names])
-        missing = [sid for sid in sids if sid not in self._blob_names]
+        names = {sid: self._blob_names[sid] for sid in sids if sid in self._blob_names}
+        names |= await self._look_up([sid for sid in sids if sid not in names])
+        missing = [sid for sid in sids if sid not in names]
         if missing:
             raise NotFoundError(f"Media not found: {', '.join(missing)}", code=50507)
         expiry = self._clock() + timedelta(seconds=lifetime)
-        return {sid: self._url(self._blob_names[sid], expiry) for sid in sids}
+        return {sid: self._url(names[sid], expiry) for sid in sids}
 
-    async def _look_up(self, sids: Collection[str]) -> None:
-        if sids:
-            async with self._database.read() as connection:
-                self._remember(await table.blob_names(connection, sids))
+    async def _look_up(self, sids: Collection[str]) -> Mapping[str, str]:
+        if not sids:
+            return {}
+        async with self._database.read() as connection:
+            names = await table.blob_names(connection, sids)
+        self._remember(names)
+        return names
 
     def _remember(self, names: Mapping[str, str]) -> None:
         self._blob_names.update(names)

@@ -175,6 +175,19 @@ async def test_a_file_name_that_is_no_text_is_refused(storage: str) -> None:
             await media.upload(ALICE, text_file(filename="\ud800"))
 
 
+async def test_more_files_than_are_remembered_have_their_urls(
+    storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_module, "_KNOWN_BLOBS", 2)
+    async with opened(storage) as media:
+        sids = [(await media.upload(ALICE, text_file(str(number).encode()))).sid for number in range(5)]
+        urls = await media.temporary_urls(ALICE, sids)
+        assert sids == [*urls]
+        assert [str(number).encode() for number in range(5)] == [
+            (await fetched(url))[1] for url in urls.values()
+        ]
+
+
 async def test_an_unknown_file_is_not_found(storage: str) -> None:
     async with opened(storage) as media:
         with pytest.raises(NotFoundError, match="ME0000") as caught:
