@@ -25,6 +25,7 @@ __all__ = [
     "ParticipantType",
     "ParticipantUpdateReason",
     "ParticipantUpdatedEventArgs",
+    "is_older",
 ]
 
 ParticipantType: TypeAlias = Literal["chat", "sms", "whatsapp", "email"] | str
@@ -166,7 +167,7 @@ class Participant(ReplayEventEmitter):
     def _take(self, record: ParticipantRecord) -> None:
         """Become *record*, unless that is older, and announce what changed."""
         before = self._record
-        if _is_older(record, before):
+        if is_older(record, before):
             return
         if record.last_read_timestamp is None:  # as in Twilio's client, a time once told is not taken back
             record = replace(record, last_read_timestamp=before.last_read_timestamp)
@@ -201,7 +202,7 @@ class Participant(ReplayEventEmitter):
         self._conversation._standing.announce(event, self)
 
 
-def _is_older(record: ParticipantRecord, than: ParticipantRecord) -> bool:
+def is_older(record: ParticipantRecord, than: ParticipantRecord) -> bool:
     """Tell whether *record* is the older one; a read horizon has a time of its own."""
     read, known = record.last_read_timestamp, than.last_read_timestamp
     return record.date_updated < than.date_updated or (

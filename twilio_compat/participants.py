@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twilio_compat.errors import NotFoundError
-from twilio_compat.participant import Participant, ParticipantUpdateReason
+from twilio_compat.participant import Participant, ParticipantUpdateReason, is_older
 from twilio_compat.records import ParticipantChanges, ParticipantDraft, ParticipantRecord
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ class Participants:
             session.typing.answered(await session.backend.participants.typing(session.actor, where))
 
     # News
+
+    def is_news(self, record: ParticipantRecord) -> bool:
+        """Tell whether *record* is no older than what is known of the member."""
+        known = self._known.get(record.sid)
+        return known is None or not is_older(record, known._record)
 
     def updated(self, record: ParticipantRecord) -> None:
         """Announce what changed in a member."""

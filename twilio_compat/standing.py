@@ -177,6 +177,8 @@ class Standing:
 
     def participant_updated(self, record: ParticipantRecord) -> None:
         """Announce what changed in a member, and how far they have read; the user's own horizon is told twice."""
+        if not self.participants.is_news(record):
+            return
         field, index = "last_read_message_index", record.last_read_message_index
         if record.identity == self._session.actor.identity and self._believes(field, index):
             self._set_own(field, index)

@@ -154,8 +154,22 @@ async def test_an_outdated_report_changes_nothing(
     with service.hold_news():
         await member.updateAttributes({"n": 1})
         await member.updateAttributes({"n": 2})
-    await journal.settled()
+    assert ["participantUpdated:attributes+dateUpdated"] * 2 == await journal.settled()
     assert {"n": 2} == member.attributes
+
+
+async def test_an_outdated_horizon_changes_nothing(
+    service: MemoryService, room: Conversation, alice: Client
+) -> None:
+    await room.sendMessage("hello")
+    before = service.rooms[room.sid].members["alice"]
+    await room.setAllMessagesRead()
+    await room.setAllMessagesUnread()
+    await settle()
+    journal = Journal(alice)
+    earlier = replace(before, last_read_message_index=0, last_read_timestamp=before.date_updated)
+    service.tell("alice", events.ParticipantUpdated(participant=earlier))
+    assert ([], None) == (await journal.settled(), room.lastReadMessageIndex)
 
 
 async def test_reading_the_list_does_not_swallow_what_changed(
