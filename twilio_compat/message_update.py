@@ -57,11 +57,15 @@ def read_by_now(record: MessageRecord, horizons: Mapping[str, int]) -> MessageRe
     if (delivery := record.delivery) is None:
         return record
     read = {sid for sid in delivery.recipients if horizons.get(sid, -1) >= record.index}
+    if read <= delivery.read_by:
+        return record
     return replace(record, delivery=replace(delivery, read_by=delivery.read_by | read))
 
 
 def reasons(old: MessageRecord, new: MessageRecord) -> list[MessageUpdateReason]:
     """Return what changed, in Twilio's words and in the order in which its client tells them."""
+    if old == new:
+        return []
     return [name for name, aspect in _ASPECTS.items() if aspect(old) != aspect(new)]
 
 
