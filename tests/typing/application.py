@@ -23,6 +23,10 @@ from twilio_compat import (
     ContentTemplate,
     ContentTemplateVariable,
     Conversation,
+    ConversationBindings,
+    ConversationLimits,
+    ConversationUpdatedEventArgs,
+    ConversationUpdateReason,
     CreateConversationOptions,
     DeliveryAmount,
     DeliveryStatus,
@@ -40,9 +44,12 @@ from twilio_compat import (
     MessageType,
     MessageUpdatedEventArgs,
     MessageUpdateReason,
+    NotificationLevel,
     NotificationTypes,
     Paginator,
     Participant,
+    ParticipantUpdatedEventArgs,
+    ParticipantUpdateReason,
     PushNotification,
     PushNotificationData,
     PushNotificationDescriptor,
@@ -54,6 +61,8 @@ from twilio_compat import (
     UnknownRecipientDescriptor,
     UnsentMessage,
     User,
+    UserUpdatedEventArgs,
+    UserUpdateReason,
 )
 
 
@@ -120,6 +129,46 @@ async def messages(conversation: Conversation) -> None:
     assert_type(await page.items[0].attachedMedia[0].getContentTemporaryUrl(), str)
     await conversation.getMessages(30, 0, "sideways")  # type: ignore[arg-type]  # there are two directions
     await conversation.sendMessage(5)  # type: ignore[arg-type]  # neither text nor a file
+
+
+async def standing(client: Client, conversation: Conversation) -> None:
+    assert_type(await conversation.updateAttributes({"a": 1}), Conversation)
+    assert_type(await conversation.updateUniqueName(None), Conversation)
+    assert_type(await conversation.getUnreadMessagesCount(), int | None)
+    assert_type(await conversation.advanceLastReadMessageIndex(3), int | None)
+    assert_type(await conversation.setAllMessagesRead(), int | None)
+    assert_type(conversation.limits, ConversationLimits)
+    assert_type(conversation.bindings, ConversationBindings)
+    level: NotificationLevel = "muted"
+    await conversation.setUserNotificationLevel(level)
+    await conversation.setUserNotificationLevel("loud")  # type: ignore[arg-type]  # there are two levels
+    await conversation.updateFriendlyName(None)  # type: ignore[arg-type]  # a friendly name is text
+
+    def on_conversation(change: ConversationUpdatedEventArgs) -> None:
+        reasons: list[ConversationUpdateReason] = change["updateReasons"]
+        assert_type("notificationLevel" in reasons, bool)
+
+    def on_participant(change: ParticipantUpdatedEventArgs) -> None:
+        reasons: list[ParticipantUpdateReason] = change["updateReasons"]
+        assert_type("lastReadMessageIndex" in reasons, bool)
+
+    client.on(Client.conversationUpdated, on_conversation).on(Client.participantUpdated, on_participant)
+
+
+async def people(client: Client, participant: Participant) -> None:
+    assert_type(participant.isTyping, bool)
+    assert_type(await participant.updateAttributes({}), Participant)
+    user = await participant.getUser()
+    assert_type(user, User)
+    assert_type(await client.getSubscribedUsers(), list[User])
+    assert_type(await user.updateFriendlyName("Bobby"), User)
+    assert_type(user.isOnline, bool | None)
+
+    def on_user(change: UserUpdatedEventArgs) -> None:
+        reasons: list[UserUpdateReason] = change["updateReasons"]
+        assert_type("reachabilityOnline" in reasons, bool)
+
+    user.on(User.updated, on_user)
 
 
 async def one_message(message: Message) -> None:
