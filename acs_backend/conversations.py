@@ -23,11 +23,19 @@ from azure.core.exceptions import HttpResponseError
 from acs_backend import records
 from acs_backend.checks import changed, check_conversation, check_state
 from acs_backend.clients import AcsClients, AcsUser
-from acs_backend.conversation_edits import PLACEHOLDER_TOPIC, Edits, existing, name_taken, topic_of
+from acs_backend.conversation_edits import (
+    PLACEHOLDER_TOPIC,
+    Edits,
+    check_open,
+    existing,
+    name_taken,
+    topic_of,
+)
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
+from acs_backend.ledger.foresight import NOTICE
 from acs_backend.ledger.listings import items
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.records import Known
@@ -89,6 +97,7 @@ class Conversations:
         self._edits = Edits(database, clock)
         self._roles = Roles(database)
         self._threads: dict[str, str] = {}
+        self._open_until: dict[str, int] = {}
 
     # The port
 
@@ -175,6 +184,20 @@ class Conversations:
         """Return the thread of a conversation; it never changes, so it is looked up once. Errors as `find`."""
         known = self._threads.get(sid)
         return known if known is not None else (await self.find(actor, sid)).thread_id
+
+    async def open_thread_id(self, actor: Actor, sid: str) -> str:
+        """Return the thread of a conversation to write to. `ConflictError` 50377 if it is closed; errors as `find`.
+
+        That it is open is remembered for as long as whoever closes it waits before they say so.
+        """
+        thread_id = await self.thread_id(actor, sid)
+        if self._open_until.get(thread_id, 0) <= self._now():
+            looked_at = self._now()
+            check_open(existing(await self.row(thread_id)))
+            if len(self._open_until) >= KNOWN_THREADS:
+                self._open_until.clear()
+            self._open_until[thread_id] = looked_at + int(NOTICE * 1000)
+        return thread_id
 
     async def as_member_or_creator(
         self, actor: Actor, row: Conversation, call: Callable[[AcsUser], Awaitable[T]]

@@ -97,7 +97,7 @@ class Messages:
     async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
         """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown."""
         user = await self._identities.acting(actor)
-        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         draft, content = await self._content_templates.applied(draft)
         encoded = await self._translator.encode(thread_id, draft, content=content)
         with self._hub.sending(thread_id, draft.mutation_id):
@@ -172,7 +172,7 @@ class Messages:
     ) -> MessageRecord:
         """Edit. `NotFoundError` 50500, `ForbiddenError` 50107; errors of `message_codec.encode`."""
         user = await self._identities.acting(actor)
-        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         row, old = await self._find(user, thread_id, message_sid)
         author = await self._author(actor, user, thread_id, old, *_needed(changes))
         edit = await self._translator.edit(thread_id, old, changes, editor=user.id)
@@ -189,7 +189,7 @@ class Messages:
     async def delete(self, actor: Actor, conversation_sid: str, message_sid: str) -> None:
         """Delete; errors as `update`."""
         user = await self._identities.acting(actor)
-        thread_id = await self._conversations.thread_id(actor, conversation_sid)
+        thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         row, old = await self._find(user, thread_id, message_sid)
         author = await self._author(actor, user, thread_id, old, Permission.DELETE_ANY_MESSAGE)
         thread = self._clients.thread(author, thread_id)

@@ -14,7 +14,7 @@ from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_emulator import Emulator
-from tests.acs_backend.deployment import Deployment, NativeUser, room, sign_in
+from tests.acs_backend.deployment import Deployment, NativeUser, bodies, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import (
     ConflictError,
@@ -203,6 +203,21 @@ async def test_a_closed_conversation_stays_as_it_is(
             await backend.conversations.update(alice, chat.sid, changes)
         assert 50377 == caught.value.code
     assert closed == await backend.conversations.get(alice, chat.sid)
+
+
+async def test_nothing_is_written_to_a_closed_conversation_by_any_process(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    other = deployment.backend()
+    sent = await send(other, alice, chat, "while it is open")
+    await backend.conversations.update(alice, chat.sid, ConversationChanges(state="closed"))
+    for each in (backend, other):
+        with pytest.raises(ConflictError) as caught:
+            await send(each, alice, chat, "too late")
+        assert 50377 == caught.value.code
+        with pytest.raises(ConflictError):
+            await each.messages.delete(alice, chat.sid, sent.sid)
+    assert ["while it is open"] == await bodies(other, alice, chat)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from acs_backend import AcsBackend
 from acs_backend.member_edits import reading, stood
 from acs_backend.store.participants import Participant
 from acs_emulator import Emulator
-from tests.acs_backend.deployment import Deployment, NativeUser, page, room, send, sign_in
+from tests.acs_backend.deployment import Deployment, NativeUser, next_of, page, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import ForbiddenError, NotFoundError
+from twilio_compat.events import MessageAdded, ParticipantUpdated, Synchronized
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
@@ -214,6 +215,21 @@ async def test_what_acs_clients_have_read_moves_their_horizons(
     await thread.send_read_receipt(sent[1].id)
     assert {"alice": None, "bob": SENT - 2} == await horizons(backend, alice, chat)
     assert (SENT - 2, 1) == seen(await backend.user_conversations.get(bob, chat.sid))
+
+
+async def test_what_acs_clients_have_read_is_told_without_anybody_asking(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    native = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    async with deployment.backend(sweep_interval=0.1).subscribe(alice) as events:
+        await next_of(events, Synchronized)
+        await send(backend, alice, chat, "one more")
+        await next_of(events, MessageAdded)  # from now on the thread is in use
+        thread = await native.only_thread()
+        texts = [each async for each in thread.list_messages() if each.type == "text"]
+        await thread.send_read_receipt(texts[0].id)
+        told = (await next_of(events, ParticipantUpdated)).participant
+        assert ("bob", SENT) == (told.identity, told.last_read_message_index)
 
 
 async def test_a_receipt_from_before_does_not_undo_what_was_set_since(
