@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
 from acs_backend import AcsBackend
+from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, draft, page, room, sign_in
 from twilio_compat.errors import DirectModeError, NotFoundError, TwilsockUpstreamError
 from twilio_compat.records import (
@@ -48,12 +50,16 @@ async def chat(backend: AcsBackend, alice: Actor) -> ConversationRecord:
     return await room(backend, alice, "alice", "bob")
 
 
-async def test_templates_are_kept_for_every_process(deployment: Deployment, backend: AcsBackend) -> None:
-    await backend.content_templates.put([template(OTHER), template()])
-    second = deployment.backend()
-    [alice] = await sign_in(second, "alice")
-    assert [template(), template(OTHER)] == await second.content_templates.list(alice)
-    assert [template(), template(OTHER)] == await second.content_templates.list(None)
+async def test_templates_are_kept_for_every_process(emulator: Emulator, shared_store: str) -> None:
+    async with Deployment(emulator, shared_store) as deployment:
+        first, second = deployment.backend(), deployment.backend()
+        await asyncio.gather(
+            first.content_templates.put([template(OTHER), template()]),
+            second.content_templates.put([template(), template(OTHER)]),
+        )
+        [alice] = await sign_in(second, "alice")
+        assert [template(), template(OTHER)] == await second.content_templates.list(alice)
+        assert [template(), template(OTHER)] == await first.content_templates.list(None)
 
 
 async def test_a_template_takes_the_place_of_the_one_with_its_sid(backend: AcsBackend) -> None:
