@@ -131,6 +131,18 @@ async def test_a_message_that_was_sent_and_cannot_be_counted_is_no_429(deploymen
     assert ["sent"] == await bodies(backend, alice, chat)
 
 
+@pytest.mark.parametrize("seconds", [None, 0, 1])
+async def test_a_refused_request_for_a_user_or_a_token_is_signed_anew_and_sent_again(
+    strict: Strict, seconds: int | None
+) -> None:
+    for operation in ("CreateIdentity", "IssueAccessToken", "CreateChatThread"):
+        strict.deployment.emulator.faults.add("throttle", operation, count=2, retry_after=seconds)
+    backend = strict.backend()
+    (alice,) = await sign_in(backend, "alice")
+    await send(backend, alice, await room(backend, alice, "alice"), "hello")
+    assert [2, 2, 2] == [each.hits for each in strict.deployment.emulator.faults.rules]
+
+
 async def test_processes_that_share_a_rate_find_their_pace(strict: Strict) -> None:
     backends = [strict.backend(), strict.backend()]
     actors = [(await sign_in(each, "alice"))[0] for each in backends]
