@@ -34,6 +34,7 @@ class Participants:
         self._conversation = conversation
         self._known: dict[str, Participant] = {}
         self._announced: dict[str, bool] = {}
+        self._listed = False
 
     @property
     def are_known(self) -> bool:
@@ -47,7 +48,17 @@ class Participants:
         session = self._session
         records = await session.backend.participants.list(session.actor, self._conversation.sid)
         self._known = {record.sid: self._meet(record) for record in records}
+        self._listed = True
         return [*self._known.values()]
+
+    async def catch_up(self) -> None:
+        """Fetch the members anew, and announce who came and who went while nothing was heard."""
+        before, were_all = self._known, self._listed
+        now = {member.sid: member for member in await self.list()}
+        for sid in before.keys() - now.keys():
+            self._go(before[sid]._record)
+        for sid in now.keys() - before.keys() if were_all else ():
+            self._come(now[sid]._record)
 
     async def find(self, what: str, matches: Callable[[Participant], bool]) -> Participant:
         """Return the member that *matches*. `NotFoundError` 50432 names *what*.
@@ -144,6 +155,7 @@ class Participants:
         member = self._meet(record) if record else self._named(self._session.actor.identity)
         self._known.clear()
         self._announced.clear()
+        self._listed = False
         if member is not None:
             self._conversation._standing.announce("participantLeft", member)
 

@@ -171,7 +171,7 @@ class Standing:
             if newest is not None:
                 await self.messages.catch_up(newest.index)
             if self.participants.are_known:
-                await self.participants.list()
+                await self.participants.catch_up()
 
     # The members, and the user among them
 

@@ -304,6 +304,24 @@ async def test_with_a_new_token_memberships_are_compared(
     ] == await journal.settled()
 
 
+async def test_with_a_new_token_the_members_that_are_known_are_compared(
+    service: MemoryService, alice: Client, bob: Client
+) -> None:
+    room = await (await alice.createConversation(friendlyName="Room")).join()
+    await room.add("bob")
+    await room.add("carol")
+    await settle()
+    await (await bob.getConversationBySid(room.sid)).getParticipants()
+    service.tell("bob", events.SourceRefused(error=EXPIRED))
+    await settle()
+    await room.removeParticipant("carol")
+    await room.add("dave")
+    journal = Journal(bob)
+    await bob.updateToken(service.token("bob"))
+    expected = ["connectionStateChanged:connected", "participantLeft:carol", "participantJoined:dave"]
+    assert expected == await journal.settled()
+
+
 async def test_an_interruption_is_told_and_its_end(service: MemoryService, alice: Client) -> None:
     journal = Journal(alice)
     service.tell("alice", events.SourceInterrupted(error=ServiceUnavailableError("No route")))
