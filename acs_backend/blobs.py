@@ -11,12 +11,15 @@ A request that fails is repeated by itself, so that a broken connection costs th
 may be repeated whatever became of it: each name is used for one file, and a second copy of its bytes changes nothing.
 
 There is no time limit on a file. A request may take as long as any other request to the service, and in addition what
-its bytes need on the slowest line that is provided for. How fast the source brings them is its own affair.
+its bytes need on the slowest line that is provided for; the deadline for repeating it counts that time no more than
+it was used, so that a service which refuses at once is given up as soon as any other. How fast the source brings the
+bytes is its own affair.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
@@ -28,14 +31,14 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClien
 
 from acs_backend.connection_string import is_loopback
 from acs_backend.errors import Subject, translated
-from acs_backend.retries import Retries
+from acs_backend.retries import Retries, is_transient
 from twilio_compat.errors import ConfigurationError
 from twilio_compat.settings import Settings
 
 BLOCK_SIZE = 1024 * 1024
 """Bytes sent in one request; aiohttp warns of more."""
 BLOCKS_AT_ONCE = 4
-SLOWEST_LINE = 16 * 1024
+SLOWEST_LINE = 32 * 1024
 """Bytes per second below which an upload may be given up."""
 VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
@@ -43,10 +46,16 @@ VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 class Blobs:
     """One container, made when missing. Nothing is opened before the first call."""
 
-    def __init__(self, settings: Settings, transport: AioHttpTransport) -> None:
-        """Use the storage account and the container that *settings* name."""
+    def __init__(
+        self, settings: Settings, transport: AioHttpTransport, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Use the storage account and the container that *settings* name; *clock* is monotonic."""
         self._settings = settings
         self._transport = transport
+        self._clock = clock
+        self._retries = Retries(
+            deadline=settings.deadline, attempt_timeout=settings.request_timeout, clock=clock
+        )
         self._account: _Account | None = None
         self._making = asyncio.Lock()
         self._made = False
@@ -109,10 +118,20 @@ class Blobs:
     async def _request(self, call: Callable[[float], Awaitable[object]], *, size: int = 0) -> None:
         """Make a request, which is told how many seconds it may wait, while *size* bytes go over the line."""
         patience = size / SLOWEST_LINE
-        longest = self._settings.request_timeout + patience
-        retries = Retries(deadline=self._settings.deadline + patience, attempt_timeout=longest)
+        until, longest, attempt = self._retries.until(), self._settings.request_timeout + patience, 0
+        end = until + patience
         with translated(Subject.MEDIA):
-            await retries.idempotent(lambda: call(longest))
+            while True:
+                began = self._clock()
+                try:
+                    async with asyncio.timeout(min(longest, end - began)):
+                        await call(longest)
+                        return
+                except Exception as error:
+                    until = min(until + self._clock() - began, end)
+                    if not is_transient(error) or not await self._retries.pause(attempt, until):
+                        raise
+                attempt += 1
 
     async def _container(self) -> ContainerClient:
         container = self._opened().service.get_container_client(self._settings.media_container)

@@ -237,10 +237,12 @@ async def test_a_service_that_says_nothing_to_the_last_request_is_given_up() -> 
             await blobs.put("one", Source(BLOCK_SIZE).read(), TEXT)
 
 
-async def test_a_service_that_keeps_failing_is_given_up_at_the_deadline() -> None:
+@pytest.mark.parametrize("size", [10, 3 * BLOCK_SIZE], ids=["small", "large"])
+async def test_a_service_that_keeps_failing_is_given_up_at_the_deadline(size: int) -> None:
     async with (
         StubService(says(201), says(503)) as stub,
         opened(at(stub.endpoint), attempt=0.1, deadline=0.3) as blobs,
     ):
         with pytest.raises(ServiceUnavailableError):
-            await blobs.put("one", Source(10).read(), TEXT)
+            async with asyncio.timeout(5):
+                await blobs.put("one", Source(size).read(), TEXT)
