@@ -55,10 +55,12 @@ class Participants:
         """Fetch the members anew, and announce who came and who went while nothing was heard."""
         before, were_all = self._known, self._listed
         now = {member.sid: member for member in await self.list()}
-        for sid in before.keys() - now.keys():
-            self._go(before[sid]._record)
-        for sid in now.keys() - before.keys() if were_all else ():
-            self._come(now[sid]._record)
+        for sid, member in before.items():
+            if sid not in now:
+                self._go(member._record)
+        for sid, member in now.items() if were_all else ():
+            if sid not in before:
+                self._come(member._record)
 
     async def find(self, what: str, matches: Callable[[Participant], bool]) -> Participant:
         """Return the member that *matches*. `NotFoundError` 50432 names *what*.

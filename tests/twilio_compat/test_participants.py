@@ -246,6 +246,18 @@ async def test_with_a_new_token_what_changed_in_members_meanwhile_is_told(
     assert ["participantUpdated:lastReadMessageIndex+lastReadTimestamp"] == await journal.settled()
 
 
+async def test_with_a_new_token_those_known_before_all_were_are_not_told_as_new(
+    service: MemoryService, room: Conversation, alice: Client
+) -> None:
+    await room.add("bob")
+    await settle()
+    service.tell("alice", events.SourceRefused(error=TwilioCompatError("expired")))
+    await settle()
+    journal = Journal(alice, ["participantLeft", "participantJoined"])
+    await alice.updateToken(service.token("alice"))
+    assert [] == await journal.settled()
+
+
 async def test_who_is_no_member_is_told_of_members_as_they_are(alice: Client, bob: Client) -> None:
     room = await alice.createConversation(friendlyName="Room")
     await room.add("bob")
