@@ -95,7 +95,7 @@ class Conversations:
         self._hub = hub
         self._clock = clock
         self._edits = Edits(database, clock)
-        self._roles = Roles(database)
+        self._roles = Roles(database, direct=identities.direct)
         self._threads: dict[str, str] = {}
         self._open_until: dict[str, int] = {}
 
@@ -157,7 +157,9 @@ class Conversations:
 
     async def delete(self, actor: Actor, sid: str) -> None:
         """Delete it for everyone; errors as `get`."""
-        row = await self.find(actor, sid)
+        row, _ = await self._look(actor, await self.find(actor, sid))
+        user = await self._identities.acting(actor)
+        await self._roles.check_member(actor.identity, user.id, row, Permission.DELETE_CONVERSATION)
         await self.as_member_or_creator(actor, row, lambda user: self._delete_thread(user, row.thread_id))
         async with self._database.write() as connection:
             await table.mark_deleted(connection, row.thread_id, self._now())

@@ -90,7 +90,7 @@ class Messages:
         self._sender = sender
         self._translator = translator
         self._hub = hub
-        self._roles = Roles(database)
+        self._roles = Roles(database, direct=identities.direct)
 
     # The port
 

@@ -105,7 +105,7 @@ class Participants:
         self._clock = clock
         self._arrivals = Arrivals(database, listings)
         self._edits = MemberEdits(database, clock)
-        self._roles = Roles(database)
+        self._roles = Roles(database, direct=identities.direct)
         self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
 
     # The port
@@ -117,6 +117,7 @@ class Participants:
         check_open(conversation)
         acs_id = await self._newcomer(actor, draft.identity)
         roster = await self._roster_for_adding(actor, conversation, acs_id)
+        await self._check_may(actor, conversation, Permission.ADD_PARTICIPANT, unless=acs_id)
         if acs_id in roster.acs_ids:
             raise _exists_already()
         if len(roster.acs_ids) >= MEMBER_LIMIT:
@@ -185,6 +186,7 @@ class Participants:
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
         leaving = await self._member(roster, conversation, sid_or_identity)
+        await self._check_may(actor, conversation, Permission.REMOVE_PARTICIPANT, unless=leaving)
         await self._remove(actor, conversation, leaving)
         self._hub.nudge(conversation.thread_id, leaving)
 
@@ -246,6 +248,14 @@ class Participants:
             if sid_or_identity in (participant_sid(conversation.thread_id, acs_id), identity):
                 return acs_id
         raise NotFoundError("Participant not found", code=50432)
+
+    async def _check_may(
+        self, actor: Actor, conversation: Conversation, needed: Permission, *, unless: str
+    ) -> None:
+        """Refuse (`ForbiddenError` 50107) what the actor's roles do not allow, *unless* it is about themselves."""
+        user = await self._identities.acting(actor)
+        if user.id != unless:
+            await self._roles.check_member(actor.identity, user.id, conversation, needed)
 
     async def _announce(self, connection: AsyncConnection, conversation: Conversation, acs_id: str) -> None:
         """Have every process look at the thread at once: somebody came or went."""

@@ -5,7 +5,7 @@ not those of the service under it. A user's role in a conversation and their rol
 made a conversation is its ``channel admin``, a member of it or not.
 
 The sets are those that Twilio gives new services. A deployment that changed them at Twilio gives its users the
-nearest of these roles.
+nearest of these roles. In direct mode there is no store that outlasts the process, so nobody has a role.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from twilio_compat.errors import ForbiddenError, NotFoundError
 class Permission(StrEnum):
     """What a role may allow, by Twilio's names."""
 
+    DELETE_CONVERSATION = "deleteConversation"
+    ADD_PARTICIPANT = "addParticipant"
+    REMOVE_PARTICIPANT = "removeParticipant"
     EDIT_CONVERSATION_NAME = "editConversationName"
     EDIT_CONVERSATION_ATTRIBUTES = "editConversationAttributes"
     EDIT_ANY_PARTICIPANT_ATTRIBUTES = "editAnyParticipantAttributes"
@@ -38,6 +41,9 @@ CHANNEL_ADMIN, CHANNEL_USER = role_sid("channel admin"), role_sid("channel user"
 SERVICE_ADMIN, SERVICE_USER = role_sid("service admin"), role_sid("service user")
 
 _OF_CONVERSATIONS = {
+    Permission.DELETE_CONVERSATION,
+    Permission.ADD_PARTICIPANT,
+    Permission.REMOVE_PARTICIPANT,
     Permission.EDIT_CONVERSATION_NAME,
     Permission.EDIT_CONVERSATION_ATTRIBUTES,
     Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,
@@ -75,14 +81,17 @@ def checked_service_role(sid: str) -> str:
 class Roles:
     """Looks up roles, and refuses what they do not allow."""
 
-    def __init__(self, database: Database) -> None:
-        """Read them from *database*."""
+    def __init__(self, database: Database, *, direct: bool) -> None:
+        """Read them from *database*; in *direct* mode it is ACS alone that decides what members may."""
         self._database = database
+        self._direct = direct
 
     async def check_member(
         self, identity: str, acs_id: str, conversation: Conversation, *needed: Permission
     ) -> None:
         """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in a conversation."""
+        if self._direct:
+            return
         async with self._database.read() as connection:
             own = (await participants.of_user(connection, acs_id, [conversation.thread_id])).values()
             service_role = await identities.role_sid(connection, acs_id)

@@ -38,7 +38,7 @@ class Users:
         self._database = database
         self._identities = identities
         self._reachability = reachability
-        self._roles = Roles(database)
+        self._roles = Roles(database, direct=identities.direct)
         self._clock = clock
 
     async def get(self, actor: Actor, identity: str) -> UserRecord:

@@ -250,6 +250,24 @@ async def test_an_ordinary_member_changes_neither_others_nor_roles(
         assert 50107 == caught.value.code
 
 
+async def test_an_ordinary_member_may_leave_but_neither_add_nor_remove_nor_delete(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    for identity in ("alice", "bob"):
+        await add(backend, alice, chat, identity)
+    attempts = [
+        lambda: add(backend, bob, chat, "carol"),
+        lambda: backend.participants.delete(bob, chat.sid, "alice"),
+        lambda: backend.conversations.delete(bob, chat.sid),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ForbiddenError) as caught:
+            await attempt()
+        assert 50107 == caught.value.code
+    await backend.participants.delete(bob, chat.sid, "bob")
+    assert ["alice"] == await names(backend, alice, chat)
+
+
 async def test_a_member_who_was_made_an_admin_may_what_admins_may(
     backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
 ) -> None:
