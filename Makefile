@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo test check bench format changes clean
+.PHONY: help install demo test check bench docs format changes clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is.
@@ -31,10 +31,13 @@ check: $(STAMP) ## Check style, types, import directions, and the documentation.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/docs tests/typing $(ARGS)
+	$(BIN)/python -m pytest -q tests/docs tests/typing tests/conformance --ignore=tests/conformance/test_script.py $(ARGS)
 
 bench: $(STAMP) ## Measure messages per second and CPU per message.
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(STAMP) ## Write the page that is made from data: docs/compatibility.md.
+	@$(BIN)/python -m tests.conformance.compatibility
 
 format: $(STAMP) ## Put the code into shape.
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""What Twilio's client does, held against what this library does."""
