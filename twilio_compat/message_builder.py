@@ -199,12 +199,12 @@ class MessageBuilder:
         Raises `ArgumentError` for more files, or other formats of an e-mail, than the conversation's limits allow.
         The sizes show when the files are uploaded.
         """
+        self._built = True  # where it raises, the application knows
         limits = self._session.backend.limits
         _check_formats("body", self._email_bodies, limits.email_body_types)
         _check_formats("history", self._email_histories, limits.email_history_types)
         if (count := len(self._message.mediaContent)) > limits.media_count:
             raise ArgumentError(f"Too many media attachments in the message ({count} > {limits.media_count})")
-        self._built = True
         return self._copy()
 
     def buildAndSend(self) -> CancellablePromise[int]:

@@ -225,7 +225,6 @@ async def test_a_later_body_of_the_same_format_takes_the_place_of_the_first(
     assert [b"second"] == [content for _, content in service.files.values()]
 
 
-@pytest.mark.filterwarnings("ignore::twilio_compat.errors.UnsentMessageWarning")
 @pytest.mark.parametrize("part", ["body", "history"])
 async def test_an_email_has_the_formats_that_the_limits_name(room: Conversation, part: str) -> None:
     builder = room.prepareMessage().setBody("x")
