@@ -47,7 +47,7 @@ class ChangeTeller:
         self._clock = clock
 
     async def tell(
-        self, user: AcsUser, identity: str, changes: Sequence[Change], threads: Collection[str]
+        self, user: AcsUser, changes: Sequence[Change], threads: Collection[str]
     ) -> Sequence[Event]:
         """Return what *changes* are to a user who follows *threads*, in the order to tell it.
 

@@ -287,9 +287,7 @@ class Subscription:
         self._has_changes = False
         try:
             while changes := await self._source.feed.since(self._position):
-                events = await self._source.change_teller.tell(
-                    self._user, self._actor.identity, changes, self.followed
-                )
+                events = await self._source.change_teller.tell(self._user, changes, self.followed)
                 self._outbox += events
                 self._position = changes[-1].change_id
         except ForgottenChangesError:

@@ -152,7 +152,7 @@ async def tell(backend: AcsBackend, deployment: Deployment, actor: Actor, at: da
     user = await backend.identities.acting(actor)
     threads = list(await backend.conversations.glances(user))
     teller = ChangeTeller(backend.conversations, backend.participants, backend.identities, clock=lambda: at)
-    return await teller.tell(user, actor.identity, changes, threads)
+    return await teller.tell(user, changes, threads)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1, 1), (60, 0)])
@@ -190,4 +190,4 @@ async def test_a_change_of_a_thread_without_a_conversation_is_passed_over(
     teller = ChangeTeller(
         backend.conversations, backend.participants, backend.identities, clock=lambda: datetime.now(UTC)
     )
-    assert [] == await teller.tell(user, "alice", [change], ["thread"])
+    assert [] == await teller.tell(user, [change], ["thread"])

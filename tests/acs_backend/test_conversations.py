@@ -8,10 +8,12 @@ from acs_backend import AcsBackend
 from acs_backend.sids import conversation_sid
 from tests.acs_backend.deployment import Deployment, NativeUser, page, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
+from tests.acs_backend.stub_service import StubService, says
 from twilio_compat.errors import (
     ArgumentError,
     ConflictError,
     ForbiddenError,
+    InvalidResponseError,
     LimitError,
     NotFoundError,
     ServiceUnavailableError,
@@ -218,3 +220,37 @@ async def test_a_thread_deleted_by_an_acs_client_is_not_found_by_its_creator(
     await bob.delete_thread((await bob.threads())[0])
     with pytest.raises(NotFoundError):
         await backend.conversations.get(alice, chat.sid)
+
+
+async def test_a_long_list_takes_a_request_a_page_and_none_a_conversation(
+    deployment: Deployment, middleman: Middleman, backend: AcsBackend, alice: Actor
+) -> None:
+    mine = await native(deployment, backend, "alice")
+    for number in range(105):
+        await mine.create_thread(f"Room {number}")
+    assert 105 == len(await backend.conversations.list(alice))
+    later = deployment.backend(
+        connection_string=middleman.connection_string(deployment.emulator.connection_string)
+    )
+    assert 105 == len(await later.conversations.list(alice))
+    asked = [each.path for each in middleman.seen if "/threads" in each.path]
+    assert ["/chat/threads"] * 2 == asked
+
+
+async def test_a_thread_without_an_id_is_an_answer_that_cannot_be_understood(
+    deployment: Deployment, backend: AcsBackend, alice: Actor
+) -> None:
+    await backend.conversations.create(alice, ConversationDraft())  # makes the steward
+    token = says(200, {"token": "a.b.c", "expiresOn": "2040-01-01T00:00:00Z"})
+    maker = {"rawId": "8:acs:x", "communicationUser": {"id": "8:acs:x"}}
+    thread = {
+        "id": "",
+        "topic": "x",
+        "createdOn": "2030-01-01T00:00:00Z",
+        "createdByCommunicationIdentifier": maker,
+    }
+    async with StubService(token, says(201, {"chatThread": thread})) as service:
+        key = deployment.emulator.connection_string.partition(";")[2]
+        faulty = deployment.backend(connection_string=f"endpoint={service.endpoint}/;{key}", deadline=0.5)
+        with pytest.raises(InvalidResponseError, match="did not say which"):
+            await faulty.conversations.create(alice, ConversationDraft())
