@@ -3,15 +3,15 @@
 Theory of operation
 -------------------
 ACS documents how many requests it takes in ten seconds and in a minute, per user, per thread, or per user and thread
-(`acs_backend.quotas`). What goes beyond is answered 429. So requests that share a quota stand in a `Line` before they are sent:
-all message writes of one thread in one, all readings of one thread in another. Lines know nothing of each other:
-a flood in one thread delays no other thread.
+(`acs_backend.quotas`). What goes beyond is answered 429. So requests that share a quota stand in a `Line` before
+they are sent: all message writes of one thread in one, all readings of one thread in another. Lines know nothing of
+each other: a flood in one thread delays no other thread.
 
 **Windows.** Each limit is a `Window`: the times of the requests that count against it. A moment is free when fewer
 than the limit's number of times lie within the limit's length on either side of it. A request enters the windows
 when it is planned. It is moved to the moment of its answer when that comes: only then is it certain that ACS has
-counted it, and the window ends a full length after that moment. So requests that were held up on the way do not meet
-those of the next window at the service.
+counted it, and the window ends a full length after that moment. So requests that were held up on the way, however long,
+do not meet those of the next window at the service.
 
 **Places.** Whoever joins a line gets a `Place` with the earliest moment that is free in all its windows: its turn.
 Places are planned in the order of joining, so that turns are given first come, first served; where windows are a
@@ -36,6 +36,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 from acs_backend.quotas import Limit, Quota
 
@@ -106,7 +107,7 @@ class Place:
     number: int = 0
     """In the order of joining."""
     turn: float = 0.0
-    """When the request may be sent; once it was sent and answered, the time of the answer."""
+    """When the request may be sent; then, since when it counts: at the latest from its answer."""
     limit: Limit | None = None
     """What it waits for; None where it need not."""
     windows: tuple[Window, ...] = ()
@@ -119,9 +120,12 @@ class Line:
     def __init__(self, quota: Quota) -> None:
         """Start with nobody in line and nothing counted."""
         self.quota = quota
+        self._shortest = min(each.seconds for each in quota.limits)
         self._windows: dict[tuple[Limit, str], Window] = {}
         self._waiting: list[Place] = []
-        self._joined = self._under_way = 0
+        self._under_way: dict[Place, None] = {}
+        """Whose request was sent and is not answered, in the order of their turns."""
+        self._joined = 0
         self._opens: dict[str, float] = {}
         """Until when the service said that no request will be taken, by user where users have windows of their own."""
         self._refusals: dict[str, tuple[int, float]] = {}
@@ -146,15 +150,19 @@ class Line:
         with self._planning(now):
             self._waiting.remove(place)
 
-    def start(self, place: Place) -> None:
-        """Take the turn: the request is about to be sent."""
+    def start(self, place: Place, now: float) -> bool:
+        """Take the turn: the request is about to be sent. False, and nothing else, where the turn has moved."""
+        self._keep_overdue(now)
+        if place.turn > now:
+            return False
         self._waiting.remove(place)
-        self._under_way += 1
+        self._under_way[place] = None
+        return True
 
     def finish(self, place: Place, now: float) -> None:
         """Note that the request was answered, or lost on its way."""
         with self._planning(now):
-            self._under_way -= 1
+            del self._under_way[place]
             self._discount(place)
             place.turn = now
             self._count(place)
@@ -163,7 +171,7 @@ class Line:
     def refuse(self, place: Place, now: float, retry_after: float | None) -> None:
         """Note a 429, and stand in line again, at the old place."""
         with self._planning(now):
-            self._under_way -= 1
+            del self._under_way[place]
             self._discount(place)
             self._learn(place, now, retry_after)
             self._enter(place)
@@ -176,6 +184,18 @@ class Line:
         for key in gone:
             del self._windows[key]
         return not self._windows and all(each <= now for each in self._opens.values())
+
+    def _keep_overdue(self, now: float) -> None:
+        """Count those under way as of now before they leave a window: ACS may not have counted them yet."""
+        overdue = list(takewhile(lambda each: each.turn + self._shortest <= now, self._under_way))
+        if not overdue:
+            return
+        with self._planning(now):
+            for each in overdue:
+                self._discount(each)
+                each.turn = now
+                self._count(each)
+                self._under_way[each] = self._under_way.pop(each)
 
     def _enter(self, place: Place) -> None:
         self._waiting.append(place)

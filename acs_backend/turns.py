@@ -90,12 +90,11 @@ class Turns:
 
     async def _turn(self, line: Line, place: Place, moved: asyncio.Event) -> None:
         try:
-            if place.turn > self._clock():
+            while place.turn > self._clock() or not line.start(place, self._clock()):
                 await self._wait(line, place, moved)
         except BaseException:
             line.leave(place, self._clock())
             raise
-        line.start(place)
 
     async def _wait(self, line: Line, place: Place, moved: asyncio.Event) -> None:
         attempt = current_attempt()

@@ -34,7 +34,7 @@ class Queue:
     def send(self, place: Place, answered: float = 0.0) -> None:
         """Go to the turn of *place*, send, and be answered some seconds later."""
         self.now = max(self.now, place.turn)
-        self.line.start(place)
+        assert self.line.start(place, self.now)
         self.now += answered
         self.line.finish(place, self.now)
 
@@ -50,11 +50,26 @@ def test_a_window_begins_with_the_answer_which_may_be_late() -> None:
     first = [queue.join() for _ in range(10)]
     waiting = queue.join()
     for each in first:
-        queue.line.start(each)
+        assert queue.line.start(each, queue.now)
     queue.now = 3.0
     for each in first:
         queue.line.finish(each, queue.now)
     assert (13.0, [waiting]) == (waiting.turn, queue.told[:1])
+
+
+def test_a_request_that_takes_longer_than_a_window_counts_until_it_is_answered() -> None:
+    queue = Queue(Line(WRITES))
+    slow = [queue.join() for _ in range(10)]
+    waiting = queue.join()
+    for each in slow:
+        assert queue.line.start(each, queue.now)
+    queue.now = 10.0
+    assert (10.0, False) == (waiting.turn, queue.line.start(waiting, queue.now))
+    assert 20.0 == waiting.turn
+    queue.now = 11.0
+    for each in slow:
+        queue.line.finish(each, queue.now)
+    assert 21.0 == waiting.turn
 
 
 def test_who_leaves_makes_room_for_all_behind_and_they_are_told() -> None:
@@ -103,7 +118,7 @@ def test_background_requests_let_those_who_come_later_go_before_them() -> None:
 def test_a_refusal_with_a_time_is_kept_and_the_place_too() -> None:
     queue = Queue(Line(WRITES))
     refused, behind = queue.join(), queue.join()
-    queue.line.start(refused)
+    assert queue.line.start(refused, queue.now)
     queue.line.refuse(refused, queue.now, 7.0)
     assert 7.0 == refused.turn <= behind.turn
 
@@ -112,7 +127,7 @@ def test_after_a_refusal_requests_go_at_the_pace_at_which_those_of_others_leave_
     queue = Queue(Line(WRITES))
     refused = queue.join()
     behind = [queue.join() for _ in range(9)]
-    queue.line.start(refused)
+    assert queue.line.start(refused, queue.now)
     queue.line.refuse(refused, queue.now, None)
     turns = [each.turn for each in (refused, *behind)]
     assert [float(each) for each in range(1, 11)] == [round(each, 6) for each in turns]
@@ -123,7 +138,7 @@ def test_refusals_in_a_row_without_a_time_mean_the_longer_window() -> None:
     place, pauses = queue.join(), []
     for _ in range(3):
         queue.now = place.turn
-        queue.line.start(place)
+        assert queue.line.start(place, queue.now)
         queue.line.refuse(place, queue.now, None)
         pauses.append(round(place.turn - queue.now, 6))
     assert [1.0, 2.0, 2.0] == pauses
@@ -133,7 +148,7 @@ def test_requests_sent_together_and_refused_together_teach_once() -> None:
     queue = Queue(Line(WRITES))
     places = [queue.join() for _ in range(10)]
     for each in places:
-        queue.line.start(each)
+        assert queue.line.start(each, queue.now)
     queue.now = 0.1
     for each in places:
         queue.line.refuse(each, queue.now, None)
@@ -143,7 +158,7 @@ def test_requests_sent_together_and_refused_together_teach_once() -> None:
 def test_a_refusal_of_one_user_closes_the_line_to_no_other() -> None:
     queue = Queue(Line(LISTINGS))
     refused = queue.join("ann")
-    queue.line.start(refused)
+    assert queue.line.start(refused, queue.now)
     queue.line.refuse(refused, queue.now, 5.0)
     assert (5.0, 0.0) == (refused.turn, queue.join("bob").turn)
 
@@ -151,7 +166,7 @@ def test_a_refusal_of_one_user_closes_the_line_to_no_other() -> None:
 def test_a_time_longer_than_any_window_is_kept() -> None:
     queue = Queue(Line(WRITES))
     refused = queue.join()
-    queue.line.start(refused)
+    assert queue.line.start(refused, queue.now)
     queue.line.refuse(refused, queue.now, 3600.0)
     assert (3600.0, False) == (refused.turn, queue.line.is_idle(100.0))
 
@@ -198,7 +213,7 @@ def test_whatever_happens_no_window_is_overfull_and_nobody_overtakes(
                 queue.line.leave(place, queue.now)
             else:
                 queue.now = max(queue.now, place.turn)
-                queue.line.start(place)
+                assert queue.line.start(place, queue.now)
             if step == "refuse":
                 queue.line.refuse(place, queue.now, seconds if choice % 2 else None)
                 continue
