@@ -319,9 +319,12 @@ def _inspector(
     method: Callable[..., object], rules: Mapping[str, Rule]
 ) -> Callable[[tuple[object, ...], Mapping[str, object]], None]:
     """Prepare the check of a method's arguments; ``self`` is at place 0."""
-    parameters = {name: each for name, each in signature(method).parameters.items() if name != "self"}
+    parameters = {
+        name: each for name, each in signature(method).parameters.items() if name not in ("self", "cls")
+    }
     places = [name for name, each in parameters.items() if each.kind is Parameter.POSITIONAL_OR_KEYWORD]
     required = {name for name, each in parameters.items() if each.default is Parameter.empty}
+    called = method.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     steps = [(places.index(name), name, rule) for name, rule in rules.items()]
 
     def inspect_arguments(args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
@@ -329,7 +332,7 @@ def _inspector(
         if len(given) > len(places):
             raise ArgumentError(f"Expected at most {len(places)} argument(s), but got {len(given)}")
         if kwargs:
-            _inspect_names(method.__name__, kwargs, [*parameters], places[: len(given)])
+            _inspect_names(called, kwargs, [*parameters], places[: len(given)])
         for place, name, rule in steps:
             value = given[place] if place < len(given) else kwargs.get(name, OMITTED)
             if value is not OMITTED or name in required:

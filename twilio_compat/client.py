@@ -119,13 +119,12 @@ class Client(ReplayEventEmitter):
     userUnsubscribed: Final = "userUnsubscribed"
     userUpdated: Final = "userUpdated"
 
+    @checked(token=non_empty_string, options=CLIENT_OPTIONS)
     def __init__(self, token: str, options: ClientOptions | None = None) -> None:
         """Begin to sign in with *token*, a Twilio access token.
 
         Raises `ArgumentError` for an empty token or malformed options, `TwilioCompatError` outside an event loop.
         """
-        check(1, token, non_empty_string)
-        check(2, options, CLIENT_OPTIONS)
         loop = _running_loop()
         self._listeners = ListenerTasks(loop)
         super().__init__(self._listeners)
@@ -135,6 +134,7 @@ class Client(ReplayEventEmitter):
         self._connection = Connection(token, backend_of(options or {}), self._session, self._conversations)
 
     @classmethod
+    @checked(token=non_empty_string, options=CLIENT_OPTIONS)
     async def create(cls, token: str, options: ClientOptions | None = None) -> Self:
         """Make a client and wait until it is initialized. Raises what made it fail, a `TokenError` above all."""
         return await cls(token, options)._started()

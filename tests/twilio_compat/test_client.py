@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -551,3 +551,19 @@ async def test_an_interruption_before_the_first_answer_is_not_called_connected(
         "connectionError:Connection error: No route",
     ] == await journal.settled()
     await client.shutdown()
+
+
+async def test_arguments_that_do_not_fit_are_refused_when_a_client_is_made() -> None:
+    refusals: dict[str, Callable[[], Client]] = {
+        'Argument 1 is expected to be a non-empty string, but got ""': lambda: Client(""),
+        "Expected at most 2 argument(s), but got 3": lambda: Client("token", {}, 1),  # type: ignore[call-arg]  # the point
+        "Client() got an unexpected keyword argument 'nope'; it takes token, options": (
+            lambda: Client("token", nope=1)  # type: ignore[call-arg]  # the point
+        ),
+    }
+    for text, make in refusals.items():
+        with pytest.raises(ArgumentError) as caught:
+            make()
+        assert text == str(caught.value)
+    with pytest.raises(ArgumentError, match=r"^Expected at most 2 argument\(s\), but got 3$"):
+        await Client.create("token", {}, 1)  # type: ignore[call-arg]  # the point
