@@ -86,7 +86,7 @@ class ChangeFeed:
             raise self._trouble.with_traceback(None)
         if self._reader is not None and self._reader.done():
             self._reader.result()
-        if self._begin is None or position >= self._end:
+        if self._begin is None or position >= self.end:
             return []
         if position < self._begin:
             async with self._database.read() as connection:
@@ -94,7 +94,8 @@ class ChangeFeed:
         return self._window[bisect_right(self._window, position, key=_id) :]
 
     @property
-    def _end(self) -> int:
+    def end(self) -> int:
+        """The position up to which the feed was read."""
         return self._window[-1].change_id if self._window else self._begin or 0
 
     async def _stop(self) -> None:
@@ -147,7 +148,7 @@ class ChangeFeed:
     async def _next(self) -> Sequence[Change]:
         try:
             async with self._database.read() as connection:
-                return await changes.after(connection, self._end, limit=BATCH)
+                return await changes.after(connection, self.end, limit=BATCH)
         except ForgottenChangesError:
             self._window, self._begin = [], await self.position()
             self._hub.hear_all()

@@ -73,13 +73,14 @@ class Hub:
 
     def changed(self, change: Change) -> None:
         """Tell those whom a change in the store may concern."""
-        if change.kind is Kind.MEMBERSHIP:
-            self.nudge(change.thread_id or "", change.acs_id or "")
-        elif change.kind is Kind.USER:
+        if change.kind is Kind.USER:
             self.hear_all()
-        else:
-            for each in self._of_thread.get(change.thread_id or "", ()):
-                each.hear()
+            return
+        concerned = set(self._of_thread.get(change.thread_id or "", ()))
+        if change.kind is Kind.MEMBERSHIP:
+            concerned.update(self._of_user.get(change.acs_id or "", ()))
+        for each in concerned:
+            each.hear()
 
     def hear_all(self) -> None:
         """Tell everybody to ask the change feed."""

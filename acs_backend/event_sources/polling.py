@@ -5,20 +5,15 @@ or left; a topic that changed is an update; and where the time of the last messa
 read down to where this subscriber stood (`thread_cursor` has the details). Everything else costs nothing.
 
 A subscription is an iterator that its consumer pulls: nothing runs while nobody waits for an event, there is no
-task to leave behind, and whoever gives up waiting may come back. Between two ticks it rests for the interval,
-unless a write in this process nudges it. That is for people who talk to each other; under a stream of writes the
-interval is soon enough, and many subscribers must neither crowd out those who write nor use up what ACS allows. So
-each early tick is paid for from a purse, which a rest of full length fills a little.
+task to leave behind, and whoever gives up waiting may come back. `pace` says when it looks.
 
 What only the store knows comes from its change feed (`change_feed`). To hear of it costs no request, so a
 subscription is woken for that at once, between two ticks. Each tick ends with it, too; it tells after what ACS had
 of news, which is what happened before, most often.
 
 A cursor, of a thread or in the feed, moves in the same breath as the events it stands for are put into the outbox.
-So a tick that fails half way
-loses nothing and repeats nothing: the rest is told by the next one. The consumer hears of a failure once, and once
-when it is over. Only a refused token ends the stream. The pause after a failure grows, but a write that went through
-in this process ends it: the service is back.
+So a tick that fails half way loses nothing and repeats nothing: the rest is told by the next one. The consumer hears
+of a failure once, and once when it is over. Only a refused token ends the stream.
 
 Messages that were sent in this process are not read back where `own_sends` can account for them.
 
@@ -43,13 +38,14 @@ from acs_backend.event_sources.change_feed import ChangeFeed
 from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.own_sends import Explanation, OwnSends
+from acs_backend.event_sources.pace import Pace
 from acs_backend.event_sources.teller import Teller
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.identities import Identities
 from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listings
-from acs_backend.store.changes import ForgottenChangesError
+from acs_backend.store.changes import Change, ForgottenChangesError, Kind
 from twilio_compat.errors import ClosedError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,
@@ -66,15 +62,6 @@ from twilio_compat.records import Actor, MessageRecord
 
 T = TypeVar("T")
 
-SHORTEST_REST = 0.1
-"""Seconds between two ticks at least."""
-FULL_PURSE = 4.0
-"""Early ticks in a row at the most."""
-EARNED_BY_REST = 0.25
-"""Early ticks that a rest of full length pays for."""
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-"""Seconds to wait after a failure: doubled each time, up to the longest; a nudge may end it, but not the first."""
 SMALLEST_PAGE = 20
 """Entries that a reading asks for at least."""
 READS_AT_ONCE = 8
@@ -123,17 +110,16 @@ class Subscription:
         self._user = user
         self._step = self._synchronize
         self._ended = False
-        self._failures = 0
-        self._rest_until = self._due = 0.0
-        """Times before which, and at which, the next tick begins."""
+        self._pace = Pace(source.interval, source.clock)
         self._cursors: dict[str, ThreadCursor] = {}
         self._outbox: deque[Event] = deque()
         self._in_use: OrderedDict[str, None] = OrderedDict()
         self._position = 0
         """In the change feed."""
+        self._looked_since = 0
+        """Position in the change feed up to which the list of threads is known to be newer."""
         self._woken = asyncio.Event()
-        self._nudged = self._has_changes = False
-        self._purse = FULL_PURSE
+        self._has_changes = False
         self._sizes: dict[str, int] = {}
         self._own_sends = OwnSends()
         self._swept_at = source.clock()
@@ -152,7 +138,7 @@ class Subscription:
 
     def nudge(self) -> None:
         """Look for news soon."""
-        self._nudged = True
+        self._pace.nudge()
         self._woken.set()
 
     def hear(self) -> None:
@@ -183,10 +169,10 @@ class Subscription:
             if self._ended:
                 raise StopAsyncIteration
             await self._rest()
-            if self._until_tick() > 0:
+            if self._pace.until_tick() > 0:
                 await self._advance(self._hear)
             else:
-                self._pay()
+                self._pace.begin()
                 await self._advance(self._step)
         return self._outbox.popleft()
 
@@ -197,19 +183,9 @@ class Subscription:
 
     async def _rest(self) -> None:
         """Wait for the next tick, or for changes to hear."""
-        while (pause := self._until_tick()) > 0 and not (self._has_changes and not self._failures):
+        while (pause := self._pace.until_tick()) > 0 and not (self._has_changes and not self._pace.failures):
             self._woken.clear()
             await _first(self._source.sleep(pause), self._woken.wait())
-
-    def _until_tick(self) -> float:
-        """Return how many seconds the next tick may not begin, or need not."""
-        begin = self._rest_until if self._nudged else max(self._rest_until, self._due)
-        return begin - self._source.clock()
-
-    def _pay(self) -> None:
-        early = self._source.clock() < self._due
-        self._purse = self._purse - 1 if early else min(FULL_PURSE, self._purse + EARNED_BY_REST)
-        self._nudged = False
 
     async def _advance(self, step: Callable[[], Awaitable[None]]) -> None:
         """Make one step, and say so if it failed, or succeeded after a failure."""
@@ -223,25 +199,13 @@ class Subscription:
             self._outbox.append(SourceRefused(error=error))
             self._ended = True
         except TwilioCompatError as error:
-            self._fail(error)
+            if not self._pace.failures:
+                self._outbox.append(SourceInterrupted(error=error))
+            self._pace.pause()
         else:
-            if self._failures:
+            if self._pace.failures:
                 self._outbox.insert(told, SourceRestored())
-                self._failures = 0
-
-    def _fail(self, error: TwilioCompatError) -> None:
-        if not self._failures:
-            self._outbox.append(SourceInterrupted(error=error))
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        now = self._source.clock()
-        self._rest_until, self._due = now + min(pause, FIRST_PAUSE), now + pause
-
-    def _plan_tick(self) -> None:
-        now = self._source.clock()
-        self._step = self._tick
-        self._due = now + self._source.interval
-        self._rest_until = min(self._due, now + SHORTEST_REST) if self._purse >= 1 else self._due
+                self._pace.failures = 0
 
     # Steps
 
@@ -260,12 +224,14 @@ class Subscription:
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
         for each in self._cursors:
             self._source.hub.follow(self, each)
-        self._position = position
+        self._position = self._looked_since = position
         self._outbox.append(Synchronized(conversations=tuple(conversations)))
-        self._plan_tick()
+        self._step = self._tick
+        self._pace.rest()
 
     async def _tick(self) -> None:
         self._user = await self._source.identities.acting(self._actor)
+        self._looked_since = self._source.feed.end
         glances = await self._source.conversations.glances(self._user)
         now = self._source.clock()
         for thread_id in [each for each in self._cursors if each not in glances]:
@@ -280,18 +246,28 @@ class Subscription:
             await self._notice_topic(thread_id, glance)
         await self._sweep(now)
         await self._hear()
-        self._plan_tick()
+        self._pace.rest()
 
     async def _hear(self) -> None:
-        """Tell what changed in the store; synchronize anew where that was too long ago to be known."""
+        """Tell what changed in the store; synchronize anew where that was too long ago to be known.
+
+        Who is a member, ACS alone tells, so where somebody came or went the next tick is not waited for.
+        """
         self._has_changes = False
         try:
             while changes := await self._source.feed.since(self._position):
                 events = await self._source.change_teller.tell(self._user, changes, self.followed)
                 self._outbox += events
                 self._position = changes[-1].change_id
+                if any(self._calls_for_a_look(each) for each in changes):
+                    self.nudge()
         except ForgottenChangesError:
             await self._synchronize()
+
+    def _calls_for_a_look(self, change: Change) -> bool:
+        if change.kind is not Kind.MEMBERSHIP or change.change_id <= self._looked_since:
+            return False
+        return change.acs_id == self._user.id or change.thread_id in self._cursors
 
     async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
         """Read one thread; one that cannot be read any more does not stop the others, the next tick misses it."""

@@ -13,6 +13,7 @@ A signal says only that it is time to read, so one too many does no harm, and se
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
@@ -72,25 +73,38 @@ class _Memory:
         await self._woken.wait()
         self._woken.clear()
 
-    async def _is_woken_within(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await _Memory.wait(self)
-                return True
-        return False
-
 
 class _File(_Memory):
+    """Looks from a timer of the loop: to wake a task for each look would take ten times as long as the look."""
+
     def __init__(self, connection: sqlite.Connection) -> None:
         super().__init__()
         self._connection = connection
         self._seen = connection.data_version()
+        self._timer: asyncio.TimerHandle | None = None
+        self._trouble: sqlite3.Error | None = None
 
     async def wait(self) -> None:
-        while self._seen == self._connection.data_version():
-            if await self._is_woken_within(LOOK):
-                break
+        self._look()
+        try:
+            await super().wait()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+        if self._trouble is not None:
+            raise self._trouble
         self._seen = self._connection.data_version()
+
+    def _look(self) -> None:
+        try:
+            is_same = self._seen == self._connection.data_version()
+        except sqlite3.Error as error:
+            self._trouble = error
+            is_same = False
+        if is_same:
+            self._timer = asyncio.get_running_loop().call_later(LOOK, self._look)
+        else:
+            self.wake()
 
 
 class _PostgreSQL(_Memory):
@@ -119,3 +133,10 @@ class _PostgreSQL(_Memory):
     def _end(self) -> None:
         self._ended = True
         self.wake()
+
+    async def _is_woken_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await super().wait()
+                return True
+        return False
