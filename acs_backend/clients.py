@@ -61,6 +61,7 @@ CACHED_CLIENTS = 4096
 CONNECTIONS = 256
 """Most connections open at once, over all hosts."""
 
+_RAW_ANSWER = "raw_answer"
 _ERRORS: Mapping[int, type[HttpResponseError]] = {401: ClientAuthenticationError, 404: ResourceNotFoundError}
 """Refusals that have a class of their own in the SDK."""
 
@@ -121,6 +122,27 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         return self._proxies[parts.netloc]
 
 
+class RawAnswer:
+    """Takes the JSON of an answer past the SDK: handed to one of its calls as ``raw_answer``.
+
+    To deserialise a list of messages costs the SDK more than everything else about reading it. So a list's items come
+    here and the SDK only follows the links from page to page.
+    """
+
+    def __init__(self) -> None:
+        """Have nothing yet."""
+        self.items: list[Mapping[str, Any]] = []
+        """The items of the latest page, or the one object that was asked for."""
+
+    def take(self, document: Any) -> Any:
+        """Keep what *document* has, and return what the SDK is to see."""
+        if isinstance(document.get("value"), list):
+            self.items = document["value"]
+            return {**document, "value": []}
+        self.items = [document]
+        return document
+
+
 class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
     """Reads answers: their JSON for the SDK, their date for whoever asks for the service's time."""
 
@@ -138,6 +160,10 @@ class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
         except ValueError:
             return None
 
+    def on_request(self, request: _Request) -> None:
+        """Note who takes the answer past the SDK."""
+        request.context[_RAW_ANSWER] = request.context.options.pop(_RAW_ANSWER, None)
+
     def on_response(self, request: _Request, response: _Response) -> None:
         """Decode the body; a success without what it must have is a `DecodeError`, all else a `HttpResponseError`."""
         answer = response.http_response
@@ -147,7 +173,8 @@ class AnswerPolicy(SansIOHTTPPolicy[Any, Any]):
             raise HttpResponseError(response=answer)
         document = _parse(answer)
         _check(document, needed_key(request.http_request.method, request.http_request.url), answer)
-        response.context[ContentDecodePolicy.CONTEXT_NAME] = document
+        raw: RawAnswer | None = request.context[_RAW_ANSWER]
+        response.context[ContentDecodePolicy.CONTEXT_NAME] = document if raw is None else raw.take(document)
 
 
 class UserPolicy(AsyncHTTPPolicy[Any, Any]):

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from azure.communication.chat import ChatMessage
-
 from acs_backend.clients import AcsUser
+from acs_backend.ledger.entries import Message
 from acs_backend.ledger.listings import LARGEST_PAGE
 from acs_backend.ledger.reader import Reader, Reading
 from acs_backend.store import messages as table
@@ -22,14 +21,13 @@ from twilio_compat.records import Direction
 
 SLACK = 8
 """Entries asked for beyond the size of a page: system messages and deleted ones take room in a listing."""
-LARGEST_INDEX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Rows with what they say, in ascending order, and whether older and newer ones exist beyond them."""
 
-    messages: Sequence[tuple[LedgerRow, ChatMessage]]
+    messages: Sequence[tuple[LedgerRow, Message]]
     has_older: bool
     has_newer: bool
 
@@ -80,7 +78,7 @@ class MessagePages:
                 await table.mark_deleted(connection, thread_id, message_ids)
 
     async def _read(self, reading: Reading, thread_id: str, wanted: Wanted) -> Page:
-        said: dict[int, ChatMessage] = {}
+        said: dict[int, Message] = {}
         gone: set[int] = set()
         if wanted.is_newest:
             newest = await reading.newest(wanted.size + SLACK)
@@ -103,7 +101,7 @@ class MessagePages:
             await self.mark_deleted(thread_id, gone.intersection(missing))
 
     async def _choose(self, thread_id: str, wanted: Wanted, floor: int) -> _Chosen:
-        start = min(wanted.anchor, LARGEST_INDEX - 1) if wanted.anchor is not None else None
+        start = min(wanted.anchor, table.LARGEST_INDEX - 1) if wanted.anchor is not None else None
         async with self._database.read() as connection:
             rows = await table.around(
                 connection, thread_id, start=start, older=wanted.older, limit=wanted.size + 1, floor=floor

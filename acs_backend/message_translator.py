@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from azure.communication.chat import ChatMessage
-
 from acs_backend import delivery, message_codec
 from acs_backend.identities import Identities
+from acs_backend.ledger.entries import Message
 from acs_backend.media import Media
 from acs_backend.message_codec import DecodedMessage, EncodedMessage
 from acs_backend.participants import Participants
@@ -77,7 +76,7 @@ class MessageTranslator:
                 await table.add_overflow(connection, thread_id, encoded.overflow_id, encoded.overflow)
         return encoded
 
-    async def edit(self, thread_id: str, old: ChatMessage, changes: MessageChanges, editor: str) -> Edit:
+    async def edit(self, thread_id: str, old: Message, changes: MessageChanges, editor: str) -> Edit:
         """Return what turns *old* into what *changes* ask for, by the ACS user *editor*; errors as `encode`."""
         (decoded,) = await self._decode(thread_id, [old])
         draft = MessageDraft(
@@ -91,23 +90,23 @@ class MessageTranslator:
         signature = _signature(thread_id, old, editor)
         reserve = sum(len(key) + len(value) for key, value in signature.items())
         encoded = await self.encode(thread_id, draft, decoded.links, content=decoded.content, reserve=reserve)
-        metadata = message_codec.metadata_patch(old.metadata or {}, encoded.metadata | signature)
-        return Edit(encoded.content if encoded.content != _content(old) else None, metadata)
+        metadata = message_codec.metadata_patch(old.metadata, encoded.metadata | signature)
+        return Edit(encoded.content if encoded.content != old.content else None, metadata)
 
     async def records(
-        self, conversation_sid: str, thread_id: str, messages: Sequence[tuple[LedgerRow, ChatMessage]]
+        self, conversation_sid: str, thread_id: str, messages: Sequence[tuple[LedgerRow, Message]]
     ) -> Sequence[MessageRecord]:
         """Return messages as the port tells them, in the order given."""
         if not messages:
             return []
         members = await self._participants.rows(thread_id)
-        senders = {message.sender.raw_id for _, message in messages if message.sender is not None}
+        senders = {message.sender for _, message in messages if message.sender}
         names = await self._identities.names(senders | members.keys())
         identities = {participant_sid(thread_id, each): name for each, name in names.items()}
         decoded = await self._decode(thread_id, [message for _, message in messages])
         records = []
         for (row, message), each in zip(messages, decoded, strict=True):
-            sender = message.sender.raw_id if message.sender is not None else ""
+            sender = message.sender
             author = names.get(sender)
             await self._media.adopt(each.media, each.links, author or "")
             editor = author if each.editor is None else identities.get(each.editor)
@@ -120,24 +119,24 @@ class MessageTranslator:
                     body=each.body,
                     attributes=each.attributes,
                     date_created=to_time(row.message_id),
-                    date_updated=to_time(int(message.version)),
+                    date_updated=to_time(message.version),
                     subject=each.subject,
                     media=each.media,
                     participant_sid=members[sender].sid if sender in members else None,
-                    last_updated_by=editor if message.edited_on is not None else None,
+                    last_updated_by=editor if message.edited else None,
                     delivery=delivery.of(members, row, sender),
                     content_sid=each.content_sid,
                 )
             )
         return records
 
-    async def content(self, thread_id: str, message: ChatMessage) -> Mapping[str, JSONValue] | None:
+    async def content(self, thread_id: str, message: Message) -> Mapping[str, JSONValue] | None:
         """Return what the template of *message* had, filled in, by type; None where it was made of none."""
         (decoded,) = await self._decode(thread_id, [message])
         return decoded.content if decoded.content_sid else None
 
-    async def _decode(self, thread_id: str, messages: Sequence[ChatMessage]) -> Sequence[DecodedMessage]:
-        referenced = {message_codec.overflow_id(each.metadata or {}) for each in messages} - {None}
+    async def _decode(self, thread_id: str, messages: Sequence[Message]) -> Sequence[DecodedMessage]:
+        referenced = {message_codec.overflow_id(each.metadata) for each in messages} - {None}
         overflows: Mapping[str, str] = {}
         if referenced:
             async with self._database.read() as connection:
@@ -154,17 +153,11 @@ def visible(row: LedgerRow) -> int:
     return row.index
 
 
-def _decoded(message: ChatMessage, overflows: Mapping[str, str]) -> DecodedMessage:
-    metadata = message.metadata or {}
-    overflow = overflows.get(message_codec.overflow_id(metadata) or "")
-    return message_codec.decode(_content(message), metadata, overflow)
+def _decoded(message: Message, overflows: Mapping[str, str]) -> DecodedMessage:
+    overflow = overflows.get(message_codec.overflow_id(message.metadata) or "")
+    return message_codec.decode(message.content, message.metadata, overflow)
 
 
-def _content(message: ChatMessage) -> str:
-    return (message.content.message if message.content else None) or ""
-
-
-def _signature(thread_id: str, message: ChatMessage, editor: str) -> dict[str, str]:
+def _signature(thread_id: str, message: Message, editor: str) -> dict[str, str]:
     """Return what names the editor of a message who is not its author."""
-    is_author = message.sender is not None and message.sender.raw_id == editor
-    return {} if is_author else {message_codec.EDITOR: participant_sid(thread_id, editor)}
+    return {} if message.sender == editor else {message_codec.EDITOR: participant_sid(thread_id, editor)}

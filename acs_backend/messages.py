@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from azure.communication.chat import ChatMessage
-
 from acs_backend import delivery
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.content_templates import ContentTemplates
@@ -24,6 +22,7 @@ from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
+from acs_backend.ledger.entries import Message
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.reader import Reader
 from acs_backend.media import Media
@@ -156,7 +155,7 @@ class Messages:
         row, message = await self._find(user, thread_id, message_sid)
         await self._participants.list(actor, conversation_sid)
         members = await self._participants.rows(thread_id)
-        return delivery.receipts(conversation_sid, members, row, _sender_of(message))
+        return delivery.receipts(conversation_sid, members, row, message.sender)
 
     async def content(
         self, actor: Actor, conversation_sid: str, message_sid: str
@@ -200,14 +199,14 @@ class Messages:
     # For the event sources
 
     async def records(
-        self, conversation_sid: str, thread_id: str, messages: Sequence[tuple[LedgerRow, ChatMessage]]
+        self, conversation_sid: str, thread_id: str, messages: Sequence[tuple[LedgerRow, Message]]
     ) -> Sequence[MessageRecord]:
         """Return messages as the port tells them, in the order given."""
         return await self._translator.records(conversation_sid, thread_id, messages)
 
     # Finding
 
-    async def _find(self, user: AcsUser, thread_id: str, sid: str) -> tuple[LedgerRow, ChatMessage]:
+    async def _find(self, user: AcsUser, thread_id: str, sid: str) -> tuple[LedgerRow, Message]:
         """Return the row of a message that is there, and what it says."""
         row = await self._row(thread_id, sid)
         if row is None:
@@ -222,7 +221,7 @@ class Messages:
         async with self._database.read() as connection:
             return await table.by_sid(connection, thread_id, sid)
 
-    async def _current(self, user: AcsUser, thread_id: str, row: LedgerRow) -> ChatMessage:
+    async def _current(self, user: AcsUser, thread_id: str, row: LedgerRow) -> Message:
         with translated(Subject.CONVERSATION):
             message = await self._reader.fetch(user, thread_id, row.message_id)
         if message is None:
@@ -232,17 +231,17 @@ class Messages:
     # Changing
 
     async def _author(
-        self, actor: Actor, user: AcsUser, thread_id: str, message: ChatMessage, *needed: Permission
+        self, actor: Actor, user: AcsUser, thread_id: str, message: Message, *needed: Permission
     ) -> AcsUser:
         """Return who wrote *message*, to change it as them; *needed* is what takes if that is not *actor*."""
-        if _sender_of(message) == user.id:
+        if message.sender == user.id:
             return user
         conversation = await self._conversations.row(thread_id)
         if conversation is None:
             raise _not_found()
         for each in needed:
             await self._roles.check_member(actor.identity, user.id, conversation, each)
-        return self._identities.by_acs_id(_sender_of(message))
+        return self._identities.by_acs_id(message.sender)
 
     async def _change(self, call: Callable[[], Awaitable[None]], *, by_author: bool) -> None:
         """Run *call* as the author of a message, who is not the actor unless *by_author*."""
@@ -282,11 +281,6 @@ def _needed(changes: MessageChanges) -> Sequence[Permission]:
         Permission.EDIT_ANY_MESSAGE_ATTRIBUTES: changes.attributes,
     }
     return [permission for permission, value in needed.items() if value is not UNCHANGED]
-
-
-def _sender_of(message: ChatMessage) -> str:
-    """Return the ACS id of who sent a message; empty where ACS does not say."""
-    return message.sender.raw_id if message.sender is not None else ""
 
 
 def _not_found() -> NotFoundError:

@@ -8,11 +8,10 @@ change, both in epoch milliseconds and on one clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-
-from azure.communication.chat import ChatMessage
+from typing import Any
 
 from acs_backend import message_codec
 from twilio_compat.errors import InvalidResponseError
@@ -40,6 +39,18 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What a user's message says. ``sender`` is an ACS id, empty where ACS names none; ``version`` as in `Entry`."""
+
+    id: str
+    version: int
+    sender: str
+    content: str
+    metadata: Mapping[str, str]
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a listing."""
 
@@ -55,8 +66,8 @@ class Entry:
     """The shim's own mark; None on what other clients wrote."""
     members: tuple[str, ...] = ()
     """ACS ids of those who were added or removed."""
-    message: ChatMessage | None = None
-    """What ACS said of it, for users' messages."""
+    message: Message | None = None
+    """What it says, for users' messages."""
 
     @property
     def is_message(self) -> bool:
@@ -68,24 +79,26 @@ class Entry:
         return self.kind is Kind.ADDED and acs_id in self.members
 
 
-def read(message: ChatMessage) -> Entry:
-    """Reduce one listed message. `InvalidResponseError` where its numbers are none."""
-    kind = _KINDS.get(str(getattr(message.type, "value", message.type)), Kind.OTHER)
+def read(listed: Mapping[str, Any]) -> Entry:
+    """Reduce one message as ACS's JSON has it. `InvalidResponseError` where its numbers are none."""
+    kind = _KINDS.get(str(listed.get("type")), Kind.OTHER)
     try:
-        message_id, sequence, version = int(message.id), int(message.sequence_id), int(message.version)
-    except (TypeError, ValueError) as error:
+        message_id, sequence = int(listed["id"]), int(listed["sequenceId"])
+        version = int(listed["version"])
+    except (KeyError, TypeError, ValueError) as error:
         raise InvalidResponseError(
-            f"ACS listed a message whose id, sequence or version is no number: {error}"
+            f"ACS listed a message whose id, sequence or version is no number: {error!r}"
         ) from error
+    message = _message(listed, version) if kind is Kind.MESSAGE else None
     return Entry(
         message_id=message_id,
         sequence=sequence,
         version=version,
         kind=kind,
-        deleted=message.deleted_on is not None,
-        mutation_id=(message.metadata or {}).get(message_codec.ID) if kind is Kind.MESSAGE else None,
-        members=_members(message) if kind in (Kind.ADDED, Kind.REMOVED) else (),
-        message=message if kind is Kind.MESSAGE else None,
+        deleted=listed.get("deletedOn") is not None,
+        mutation_id=message.metadata.get(message_codec.ID) if message is not None else None,
+        members=_members(listed) if kind in (Kind.ADDED, Kind.REMOVED) else (),
+        message=message,
     )
 
 
@@ -99,6 +112,32 @@ def newest_first(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(latest.values(), key=lambda each: -each.sequence)
 
 
-def _members(message: ChatMessage) -> tuple[str, ...]:
-    listed = (message.content.participants if message.content else None) or ()
-    return tuple(each.identifier.raw_id for each in listed)
+def _message(listed: Mapping[str, Any], version: int) -> Message:
+    return Message(
+        id=str(listed["id"]),
+        version=version,
+        sender=_raw_id(listed.get("senderCommunicationIdentifier")),
+        content=_text(_fields(listed.get("content")).get("message")),
+        metadata={key: _text(value) for key, value in _fields(listed.get("metadata")).items()},
+        edited=listed.get("editedOn") is not None,
+    )
+
+
+def _members(listed: Mapping[str, Any]) -> tuple[str, ...]:
+    participants = _fields(listed.get("content")).get("participants") or ()
+    named = (_raw_id(_fields(each).get("communicationIdentifier")) for each in participants)
+    return tuple(each for each in named if each)
+
+
+def _raw_id(identifier: Any) -> str:
+    """Return the id in an identifier, which older versions of ACS give in one place only."""
+    fields = _fields(identifier)
+    return _text(fields.get("rawId") or _fields(fields.get("communicationUser")).get("id"))
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from azure.core.async_paging import AsyncItemPaged
 
-from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.clients import AcsClients, AcsUser, RawAnswer
 from acs_backend.ledger import entries
 from acs_backend.ledger.entries import Entry
 from acs_backend.retries import Retries
@@ -128,10 +128,18 @@ class Listings:
 
     async def read_on(self, user: AcsUser, thread_id: str, below: str) -> Listing:
         """Return the page that a listing's link leads to, as it is now. Raises the SDK's errors."""
-        paged = self._clients.thread(user, thread_id).list_messages(results_per_page=self.largest_page)
-        async for page, link in pages(paged, self._retries, start=below):
-            return self._noted(thread_id, Listing([entries.read(each) for each in page], link))
+        async for page, link in self._pages(user, thread_id, self.largest_page, start=below):
+            return self._noted(thread_id, Listing(page, link))
         return Listing([], None)
+
+    async def _pages(
+        self, user: AcsUser, thread_id: str, size: int, *, start: str | None = None
+    ) -> AsyncIterator[tuple[list[Entry], str | None]]:
+        """Yield pages of a thread's messages as `pages` does."""
+        raw = RawAnswer()
+        listed = self._clients.thread(user, thread_id).list_messages(results_per_page=size, raw_answer=raw)
+        async for _, link in pages(listed, self._retries, start=start):
+            yield [entries.read(each) for each in raw.items], link
 
     def _noted(self, thread_id: str, listing: Listing) -> Listing:
         self.heights.note(thread_id, listing.top)
@@ -152,12 +160,10 @@ class Listings:
         """
         listing: list[Entry] = []
         count, below = 0, None
-        paged = self._clients.thread(user, thread_id).list_messages(results_per_page=size)
-        async for page, below in pages(paged, self._retries):
+        async for page, below in self._pages(user, thread_id, size):
             count += 1
-            read = [entries.read(each) for each in page]
-            listing += read
-            reached = below is None or any(map(known, read))
+            listing += page
+            reached = below is None or any(map(known, page))
             if reached or count == most:
                 return listing, count, below, reached
         return listing, count, below, True

@@ -27,12 +27,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from azure.communication.chat import ChatMessage
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.clients import AcsClients, AcsUser, RawAnswer
 from acs_backend.ledger import entries
-from acs_backend.ledger.entries import Entry
+from acs_backend.ledger.entries import Entry, Message
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listing, Listings
 from acs_backend.ledger.window import ThreadWindow
@@ -52,7 +51,7 @@ STALE_LINK = frozenset({400, 404, 410})
 class Contents:
     """What messages say, by id; ids of those that are deleted; and of those that are hidden from this user."""
 
-    found: Mapping[int, ChatMessage]
+    found: Mapping[int, Message]
     gone: Collection[int]
     hidden: Collection[int]
 
@@ -99,16 +98,16 @@ class Reader:
         async with seat.lock:
             yield Reading(self, seat, user, thread_id)
 
-    async def fetch(self, user: AcsUser, thread_id: str, message_id: int) -> ChatMessage | None:
+    async def fetch(self, user: AcsUser, thread_id: str, message_id: int) -> Message | None:
         """Ask ACS for one message; None where it is deleted, or not there for this user. Raises the SDK's errors."""
-        thread = self.clients.thread(user, thread_id)
+        thread, raw = self.clients.thread(user, thread_id), RawAnswer()
         try:
-            message = await self.retries.idempotent(lambda: thread.get_message(str(message_id)))
+            await self.retries.idempotent(lambda: thread.get_message(str(message_id), raw_answer=raw))
         except ResourceNotFoundError:
             return None
-        entry = entries.read(message)
+        entry = entries.read(raw.items[0])
         self.listings.heights.note(thread_id, entry.sequence)
-        return message if entry.is_message and not entry.deleted else None
+        return None if entry.deleted else entry.message
 
     def piece(self, window: ThreadWindow, number: int) -> Mapping[int, Entry] | None:
         """Return what a place of a walk held, if that is kept."""

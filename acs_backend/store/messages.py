@@ -14,6 +14,9 @@ from acs_backend.sids import message_sid
 from acs_backend.store.chunks import chunks
 from acs_backend.store.schema import conversations, messages, overflows
 
+LARGEST_INDEX = 2**31 - 1
+"""Of the column."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
@@ -190,15 +193,30 @@ async def around(
 
     None of them has an id below *floor*.
     """
-    index = messages.c.index
-    condition = _is_visible(thread_id)
-    if floor:
-        condition &= messages.c.message_id >= floor
-    if start is not None:
-        condition &= index <= start if older else index >= start
-    order = index.desc() if older else index.asc()
-    found = await connection.execute(select(messages).where(condition).order_by(order).limit(limit))
-    return [_read(row) for row in found]
+    place = {"thread_id": thread_id, "floor": floor, "limit": limit}
+    if older:
+        place["start"] = LARGEST_INDEX if start is None else start
+    else:
+        place["start"] = 0 if start is None else start
+    found = await connection.execute(_OLDER if older else _NEWER, place)
+    return [LedgerRow(each, index, sid, mutation, bool(gone)) for each, index, sid, mutation, gone in found]
+
+
+_OLDER = text(
+    """
+    SELECT message_id, "index", sid, mutation_id, deleted FROM messages
+    WHERE thread_id = :thread_id AND "index" <= :start AND message_id >= :floor AND NOT deleted
+    ORDER BY "index" DESC LIMIT :limit
+    """
+)
+_NEWER = text(
+    """
+    SELECT message_id, "index", sid, mutation_id, deleted FROM messages
+    WHERE thread_id = :thread_id AND "index" >= :start AND message_id >= :floor AND NOT deleted
+    ORDER BY "index" ASC LIMIT :limit
+    """
+)
+"""Written as text since they run with every page, twice: composing them costs as much as running them."""
 
 
 async def count(connection: AsyncConnection, thread_id: str, *, above: int | None = None) -> int:

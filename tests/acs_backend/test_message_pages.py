@@ -76,7 +76,7 @@ def indexes(page: Page) -> list[int | None]:
 
 
 def texts(page: Page) -> list[str]:
-    return [message.content.message for _, message in page.messages]
+    return [message.content for _, message in page.messages]
 
 
 async def test_the_newest_page_costs_one_request(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.ledger import entries
 from acs_backend.ledger.entries import Entry, Kind
-from tests.acs_backend.thread_model import EPOCH, Line, ThreadModel, _message
+from tests.acs_backend.thread_model import EPOCH, Line, ThreadModel, message_json
 
 
 def entry(message_id: int, sequence: int, version: int | None = None) -> Entry:
@@ -79,7 +79,7 @@ class Follower(RuleBasedStateMachine):
         self.removed: list[int] = []
 
     def listing(self) -> list[Entry]:
-        return entries.newest_first(entries.read(_message(each)) for each in self.model.lines)
+        return entries.newest_first(entries.read(message_json(each)) for each in self.model.lines)
 
     def glance(self) -> ThreadGlance:
         return ThreadGlance("topic", self.model.received)
@@ -129,11 +129,11 @@ class Follower(RuleBasedStateMachine):
         if self.cursor.is_new(each):
             if not each.deleted:
                 self.added.append(each.message_id)
-                self.shown[each.message_id] = each.message.content.message
+                self.shown[each.message_id] = each.message.content
         elif each.deleted:
             self.removed.append(each.message_id)
         else:
-            self.shown[each.message_id] = each.message.content.message
+            self.shown[each.message_id] = each.message.content
 
     @invariant()
     def each_message_is_told_once_and_in_order(self) -> None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from azure.communication.chat import ChatMessage, ChatMessageContent
 from azure.core.exceptions import ResourceNotFoundError
+
+from acs_backend.clients import RawAnswer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -82,29 +83,32 @@ class ThreadModel:
         """Return what stands for the SDK's clients: every thread is this one."""
         return SimpleNamespace(thread=lambda user, thread_id: self)
 
-    def list_messages(self, *, results_per_page: int) -> ThreadModel._Paged:
-        return self._Paged(self, results_per_page)
+    def list_messages(self, *, results_per_page: int, raw_answer: RawAnswer) -> ThreadModel._Paged:
+        return self._Paged(self, results_per_page, raw_answer)
 
-    async def get_message(self, message_id: str) -> ChatMessage:
+    async def get_message(self, message_id: str, *, raw_answer: RawAnswer) -> None:
         self.fetched += 1
         for each in self.lines:
             if each.message_id == int(message_id) >= self.floor:
-                return _message(each)
+                raw_answer.items = [message_json(each)]
+                return
         raise ResourceNotFoundError
 
     @dataclass(slots=True)
     class _Paged:
         model: ThreadModel
         size: int
+        raw_answer: RawAnswer
 
         def by_page(self, continuation_token: str | None = None) -> ThreadModel._Pages:
             below = int(continuation_token) if continuation_token else None
-            return ThreadModel._Pages(self.model, self.size, below)
+            return ThreadModel._Pages(self.model, self.size, self.raw_answer, below)
 
     @dataclass(slots=True)
     class _Pages:
         model: ThreadModel
         size: int
+        raw_answer: RawAnswer
         below: int | None = None
         continuation_token: str | None = None
         ended: bool = False
@@ -112,7 +116,7 @@ class ThreadModel:
         def __aiter__(self) -> ThreadModel._Pages:
             return self
 
-        async def __anext__(self) -> AsyncIterator[ChatMessage]:
+        async def __anext__(self) -> AsyncIterator[object]:
             if self.ended:
                 raise StopAsyncIteration
             self.model.pages_read += 1
@@ -120,7 +124,7 @@ class ThreadModel:
             seen = (each for each in listed if each.message_id >= self.model.floor)
             newest_first = sorted(seen, key=lambda each: -each.sequence)
             left = [each for each in newest_first if self.below is None or each.sequence < self.below]
-            page = [_message(each) for each in left[: self.size]]
+            page = [message_json(each) for each in left[: self.size]]
             full = len(page) == self.size
             self.ended = not full
             self.below = left[: self.size][-1].sequence if page else None
@@ -130,27 +134,26 @@ class ThreadModel:
                 await asyncio.sleep(0)
             if self.model.gate is not None:
                 await self.model.gate.wait()
-            return _iterate(page)
+            self.raw_answer.items = page
+            return _nothing()
 
 
-async def _iterate(messages: list[ChatMessage]) -> AsyncIterator[ChatMessage]:
-    for each in messages:
+async def _nothing() -> AsyncIterator[object]:
+    """Iterate over what the SDK has to deserialise."""
+    for each in ():
         yield each
 
 
-def _message(line: Line) -> ChatMessage:
-    members = [SimpleNamespace(identifier=SimpleNamespace(raw_id=each)) for each in line.members]
+def message_json(line: Line) -> dict[str, Any]:
+    """Return a line as ACS writes it."""
     changed = EPOCH + timedelta(milliseconds=line.version)
-    return ChatMessage(
-        id=str(line.message_id),
-        type=line.type,
-        sequence_id=str(line.sequence),
-        version=str(line.version),
-        content=ChatMessageContent(message=line.text, participants=members),
-        sender_display_name=None,
-        created_on=EPOCH + timedelta(milliseconds=line.message_id),
-        sender=None,
-        deleted_on=changed if line.deleted else None,
-        edited_on=None,
-        metadata={"twId": line.mutation_id} if line.mutation_id else None,
-    )
+    identifiers = [{"communicationIdentifier": {"rawId": each}} for each in line.members]
+    return {
+        "id": str(line.message_id),
+        "type": line.type,
+        "sequenceId": str(line.sequence),
+        "version": str(line.version),
+        "content": {"message": line.text, "participants": identifiers},
+        "deletedOn": changed.isoformat() if line.deleted else None,
+        "metadata": {"twId": line.mutation_id} if line.mutation_id else None,
+    }
