@@ -127,7 +127,7 @@ class Place:
     async def settle(self) -> None:
         """Wait until the feed has read all there is, or has failed."""
         newest = await self._newest()
-        await until(lambda: self.database.down or (self.feed._begin is not None and self.feed._end >= newest))
+        await until(lambda: self.database.down or (self.feed._begin is not None and self.feed.end >= newest))
 
     async def close(self) -> None:
         await self.database.close()
@@ -179,7 +179,7 @@ async def test_a_change_of_membership_is_for_the_members_and_for_the_one_it_is_a
     follower = await place.listener("8:acs:a", "19:a")
     newcomer, stranger = await place.listener("8:acs:new"), await place.listener("8:acs:c")
     await place.add(Kind.MEMBERSHIP, thread_id="19:a", acs_id="8:acs:new")
-    assert [["nudge"], ["nudge"], []] == [follower.told, newcomer.told, stranger.told]
+    assert [["hear"], ["hear"], []] == [follower.told, newcomer.told, stranger.told]
 
 
 async def test_who_slept_for_longer_than_the_window_reaches_back_is_answered_by_the_store(
