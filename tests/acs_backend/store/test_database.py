@@ -86,8 +86,8 @@ async def test_foreign_keys_are_enforced(url: str) -> None:
     await database.close()
 
 
-async def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+async def test_a_reader_does_not_wait_for_a_writer(shared_store: str) -> None:
+    database = Database(shared_store)
     await make_counter(database)
     async with database.write() as connection:
         await connection.execute(update(schema.identities).values(created_at=5))
@@ -134,27 +134,13 @@ async def test_a_database_server_that_is_not_there_is_a_clear_error() -> None:
     await database.close()
 
 
-async def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    first = Database(url)
+async def test_what_was_written_is_there_after_reopening(shared_store: str) -> None:
+    first = Database(shared_store)
     await make_counter(first)
     await first.close()
-    again = Database(url)
+    again = Database(shared_store)
     assert 0 == await count(again)
     await again.close()
-
-
-async def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    database = Database(f"sqlite:///{path}")
-    async with database.write() as connection:
-        await connection.execute(update(schema.versions).values(version=schema.VERSION + 1))
-    await database.close()
-    newer = Database(f"sqlite:///{path}")
-    with pytest.raises(ConfigurationError, match="newer version"):
-        async with newer.read():
-            pass
-    await newer.close()
 
 
 async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
