@@ -7,7 +7,7 @@ A signal says only that it is time to read, so one too many does no harm, and se
   of its own, on which something is asked now and then: a connection whose other end went away says nothing.
   A pooler between must leave the connection to this process (PgBouncer: pool mode ``session``).
 * SQLite has no way to tell another process anything. But it keeps a number that moves with each commit of another
-  connection, and to look at it takes a few microseconds.
+  connection, and to look at it, and then at the newest change, takes a few microseconds.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class _File(_Memory):
     def __init__(self, connection: sqlite.Connection) -> None:
         super().__init__()
         self._connection = connection
-        self._seen = connection.data_version()
+        self._version = self._newest = -1
+        self._has_grown()
         self._timer: asyncio.TimerHandle | None = None
         self._trouble: sqlite3.Error | None = None
 
@@ -93,18 +94,27 @@ class _File(_Memory):
                 self._timer.cancel()
         if self._trouble is not None:
             raise self._trouble
-        self._seen = self._connection.data_version()
+        self._has_grown()
 
     def _look(self) -> None:
         try:
-            is_same = self._seen == self._connection.data_version()
+            has_news = self._has_grown()
         except sqlite3.Error as error:
             self._trouble = error
-            is_same = False
-        if is_same:
-            self._timer = asyncio.get_running_loop().call_later(LOOK, self._look)
-        else:
+            has_news = True
+        if has_news:
             self.wake()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(LOOK, self._look)
+
+    def _has_grown(self) -> bool:
+        """Say whether the feed has grown since the last look; most commits are of the ledger, and no news."""
+        version = self._connection.number("PRAGMA data_version")
+        if version == self._version:
+            return False
+        newest = self._connection.number("SELECT max(change_id) FROM changes")
+        is_news, self._version, self._newest = newest != self._newest, version, newest
+        return is_news
 
 
 class _PostgreSQL(_Memory):

@@ -100,10 +100,10 @@ class Connection:
             self.raw.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}").close()
             self._durable = wanted
 
-    def data_version(self) -> int:
-        """Return a number that changes whenever another connection has changed the database."""
-        (number,) = self.raw.execute("PRAGMA data_version").fetchone()
-        return int(number)
+    def number(self, query: str) -> int:
+        """Return the one number that *query* asks for, outside of any transaction; 0 for NULL."""
+        ((number,),) = self.raw.execute(query).fetchall()
+        return int(number or 0)
 
     async def commit(self) -> None:
         """End the transaction, if there is one."""

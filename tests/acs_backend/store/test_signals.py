@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
@@ -52,6 +53,21 @@ async def test_a_change_of_another_process_is_signalled(shared_store: str) -> No
             await asyncio.wait_for(waiting, SOON)
 
 
+async def test_a_file_without_a_feed_is_the_backends_fault(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'store.db'}") as database:
+        with pytest.raises(ServiceUnavailableError, match="no such table"):
+            await spoil(database)
+
+
+async def spoil(database: Database) -> None:
+    async with database.signals() as listening:
+        await add_change(database)
+        await asyncio.wait_for(listening.wait(), SOON)
+        async with database.write() as connection:
+            await connection.exec_driver_sql("DROP TABLE changes")
+        await asyncio.wait_for(listening.wait(), SOON)
+
+
 async def test_a_change_before_anybody_waits_is_not_lost(shared_store: str) -> None:
     async with opened(shared_store) as database, opened(shared_store) as other:
         async with database.signals() as listening:
@@ -69,12 +85,10 @@ async def test_a_transaction_that_is_undone_signals_nothing(database: Database) 
         assert await is_quiet(listening)
 
 
-async def test_what_is_no_change_signals_nothing_to_the_own_process(url: str) -> None:
-    async with opened(url) as database, database.signals() as listening:
+async def test_what_is_no_change_signals_nothing(database: Database) -> None:
+    async with database.signals() as listening:
         async with database.write() as connection:
             await connection.execute(insert(schema.writers).values(writer="w", until=1))
-        if url.startswith("sqlite:///"):  # a file says that it changed, and not how
-            await asyncio.wait_for(listening.wait(), SOON)
         assert await is_quiet(listening)
 
 
