@@ -22,7 +22,7 @@ from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError, UnsentMessageWarning
 from twilio_compat.push import PushNotification
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 10.0
 """Seconds after which something is not expected any more."""
 
 
@@ -84,23 +84,20 @@ class Player:
 
     async def play(self, script: Script) -> dict[str, dict[str, object]]:
         """Return what came of each step, in the parts its expectation has."""
-        return {step.name: await self._step(step) for step in script.steps}
+        with warnings.catch_warnings():  # a chain that ends early is one of the steps
+            warnings.simplefilter("ignore", UnsentMessageWarning)
+            return {step.name: await self._step(step) for step in script.steps}
 
     async def _step(self, step: Step) -> dict[str, object]:
         outcome: dict[str, object] = {}
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UnsentMessageWarning
-            )  # a chain that ends early is one of the steps
-            try:
-                value = await self._do(step)
-            except Exception as error:  # noqa: BLE001  # what is raised is compared
-                outcome["raises"] = _told(error, step.expected.get("raises"))
-                value = None
-        if step.save and "raises" not in outcome:
-            self._names[step.save] = value
-        self._listen(step.listen)
-        self._names["value"] = value
+        value = self._names["value"] = None
+        try:
+            value = self._names["value"] = await self._do(step)
+            if step.save:
+                self._names[step.save] = value
+            self._listen(step.listen)
+        except Exception as error:  # noqa: BLE001  # what is raised is compared
+            outcome["raises"] = _told(error, step.expected.get("raises"))
         if "value" in step.expected and "raises" not in outcome:
             outcome["value"] = seen_as(step.expected["value"], value, self._names)
         patience = PATIENCE if ("raises" in outcome) == ("raises" in step.expected) else 0.0

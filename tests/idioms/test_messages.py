@@ -76,8 +76,8 @@ async def test_reactions_are_kept_in_the_attributes_of_the_message(
 ) -> None:
     changed: list[Any] = []
     bobs_room.on("messageUpdated", lambda change: changed.append(change["message"].attributes))
-    await bobs_room.getMessages()
     await room.sendMessage("hello")
+    await until(lambda: bobs_room.lastMessage is not None)
     [message] = (await room.getMessages()).items
     attributes = message.attributes if isinstance(message.attributes, dict) else {}
     await message.updateAttributes({**attributes, "reactions": {"heart": ["alice"]}})
