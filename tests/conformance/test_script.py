@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -44,7 +44,7 @@ async def _played(script: Script, directory: Path, *, together: bool) -> Mapping
 
         def options() -> ClientOptions:
             where: Any = {"settings": deployment.settings} if together else {"backend": deployment.backend()}
-            return {**script.options, **where}
+            return cast("ClientOptions", {**script.options, **where})
 
         async with Player(twilio_token, options) as player:
             return await player.play(script)

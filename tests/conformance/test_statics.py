@@ -11,6 +11,7 @@ from twilio_compat import (
     ContentTemplateVariable,
     EmailRecipientDescriptor,
     NotificationTypes,
+    SendMediaOptions,
     UnknownRecipientDescriptor,
 )
 
@@ -57,7 +58,7 @@ async def test_a_message_that_was_built_can_be_looked_at() -> None:
     async with Client(service.token("alice"), {"backend": MemoryBackend(service)}) as alice:
         room = await (await alice.createConversation()).join()
         builder = room.prepareMessage().setBody("hello").setAttributes({"n": 1}).setSubject("Greeting")
-        file = {"contentType": "text/plain", "filename": "f.txt", "media": b"data"}
+        file: SendMediaOptions = {"contentType": "text/plain", "filename": "f.txt", "media": b"data"}
         unsent = (
             builder.addMedia(file).setContentTemplate("HX1", [ContentTemplateVariable("1", "Bob")]).build()
         )

@@ -30,13 +30,10 @@ def public(cls: type) -> set[str]:
 
 def _set_by_init(cls: type) -> set[str]:
     """Return the attributes that a class sets on ``self`` when it is made."""
-    if (
-        "__init__" not in vars(cls)
-        or not inspect.isfunction(cls.__init__)
-        or hasattr(cls, "__dataclass_fields__")
-    ):
+    made = vars(cls).get("__init__")
+    if not inspect.isfunction(made) or hasattr(cls, "__dataclass_fields__"):
         return set()
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls.__init__)))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(made)))
     stored = [
         each for each in ast.walk(tree) if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
     ]

@@ -36,5 +36,6 @@ async def test_a_message_of_a_template_shows_what_it_was_made_of(desk: Desk) -> 
     [message] = (await room.getMessages()).items
     content = await message.getContentData()
     assert content is not None
+    assert "text" == content["type"]
     assert "Bob, order 7 is on its way" == content["body"]
     assert "HX00000000000000000000000000000001" == message.contentSid
