@@ -1,23 +1,49 @@
-"""Print how fast messages go out: the facade, the official SDK, and a bare POST, in one run."""
+"""Print how fast messages go out and come back, what opening a client costs, and what the ledger costs, in one run."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import click
 
-from benchmarks.deployment import running_emulator
+from benchmarks.deployment import Deployment, counting_emulator, running_emulator
+from benchmarks.ledger_cost import Cost, ledger_cost
 from benchmarks.measure import Result, compare
+from benchmarks.opening import opening, prepare
+from benchmarks.reading import back_through, newest_pages
 from benchmarks.whereabouts import shares
 
 PEER = "official SDK"
-MEASURED = """\
-Each contestant sends short text messages to the emulator, which runs in a process of its own: so many senders at
-once, each a user with a conversation of their own, each message after the last one's acknowledgement. The facade
-also listens, as it always does, and gives each message its index. Medians of rounds taken in turn; CPU is the
+SENDING = """\
+Sending. Each contestant sends short text messages to the emulator, which runs in a process of its own: so many
+senders at once, each a user with a conversation of their own, each message after the last one's acknowledgement. The
+facade also listens, as it always does, and gives each message its index. Medians of rounds taken in turn; CPU is the
 client's alone."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is measured."""
+
+    messages: int
+    rounds: int
+    senders: tuple[int, ...]
+    scheme: str
+    stores: tuple[str, ...]
+    conversations: int
+    paged: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one part of the report says: lines to read, and figures to keep."""
+
+    lines: list[str]
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 @click.command()
@@ -29,21 +55,98 @@ client's alone."""
     "--senders", multiple=True, type=int, default=(1, 32), show_default=True, help="Senders at once."
 )
 @click.option("--scheme", type=click.Choice(["http", "https"]), default="http", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def main(messages: int, rounds: int, senders: tuple[int, ...], scheme: str, as_json: bool) -> None:
-    """Let the contestants send to the emulator in turn, and say where the facade's time goes."""
-    results: list[Result] = []
-    with running_emulator(scheme=scheme) as deployment:
-        for number in senders:
-            count = messages if number > 1 else max(1, messages // 2)
-            results += asyncio.run(compare(deployment, senders=number, messages=count, rounds=rounds))
-        spent = asyncio.run(shares(deployment, senders=max(senders), messages=messages))
+@click.option(
+    "--store", "stores", multiple=True, help="URL of one more empty database to cost the ledger on."
+)
+@click.option("--conversations", default=500, show_default=True, help="Conversations of the client to open.")
+@click.option("--paged", default=10_000, show_default=True, help="Messages to go back through.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(["sending", "ledger", "opening", "reading", "paging"])
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def main(only: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
+    """Measure against the emulator, each part on a fresh one."""
+    chosen = Options(**options)
+    sections = {name: SECTIONS[name](chosen) for name in (only or SECTIONS)}
     if as_json:
-        click.echo(
-            json.dumps({"results": [asdict(each) for each in results], "shares": dict(spent)}, indent=2)
-        )
+        click.echo(json.dumps({name: each.figures for name, each in sections.items()}, indent=2))
     else:
-        click.echo("\n".join([MEASURED, "", *_table(results), "", *_whereabouts(spent)]))
+        click.echo("\n\n".join("\n".join(each.lines) for each in sections.values()))
+
+
+def _sending(options: Options) -> Section:
+    results: list[Result] = []
+    with running_emulator(scheme=options.scheme) as deployment:
+        for number in options.senders:
+            count = options.messages if number > 1 else max(1, options.messages // 2)
+            results += asyncio.run(compare(deployment, senders=number, messages=count, rounds=options.rounds))
+        most = max(options.senders)
+        spent = asyncio.run(shares(deployment, senders=most, messages=options.messages))
+    figures = {"results": [asdict(each) for each in results], "shares": dict(spent)}
+    return Section([SENDING, "", *_table(results), "", *_whereabouts(spent)], figures)
+
+
+def _ledger(options: Options) -> Section:
+    with running_emulator(scheme=options.scheme) as deployment:
+        costs = [
+            asyncio.run(_cost(deployment, url, options))
+            for url in (deployment.settings.database_url, *options.stores)
+        ]
+    lines = ["The ledger and its store: the adapter's send path with them and without, 32 senders."]
+    for each in costs:
+        cpu = (
+            f"{each.with_ledger.cpu * 1e6:.0f} us against {each.without.cpu * 1e6:.0f} us of CPU per message"
+        )
+        lines.append(f"{each.store:>12}: {each.loss:6.1%} fewer messages per second; {cpu}")
+    return Section(lines, {"costs": [asdict(each) | {"loss": each.loss} for each in costs]})
+
+
+async def _cost(deployment: Deployment, url: str, options: Options) -> Cost:
+    return await ledger_cost(deployment, url, senders=32, messages=options.messages, rounds=options.rounds)
+
+
+def _opening(options: Options) -> Section:
+    with counting_emulator() as (deployment, asked):
+        asyncio.run(prepare(deployment, options.conversations))
+        requests = asyncio.run(opening(deployment, rounds=1, asked=asked)).requests
+    with running_emulator(scheme=options.scheme) as deployment:
+        asyncio.run(prepare(deployment, options.conversations))
+        found = asyncio.run(opening(deployment, rounds=options.rounds))
+    line = (
+        f"Opening a client in {found.conversations} quiet conversations: {found.initialized:.2f} s to initialized, "
+        f"{found.listed:.2f} s to the whole list, {requests} requests in all."
+    )
+    return Section([line], asdict(found) | {"requests": requests})
+
+
+def _reading(options: Options) -> Section:
+    with running_emulator(scheme=options.scheme) as deployment:
+        found = asyncio.run(newest_pages(deployment, rounds=options.rounds))
+    ratio = found.facade / found.sdk
+    line = (
+        f"Reading the newest 30 messages: {found.facade * 1e3:.1f} ms, the official SDK {found.sdk * 1e3:.1f} ms; "
+        f"{ratio:.2f} times as long."
+    )
+    return Section([line], asdict(found) | {"ratio": ratio})
+
+
+def _paging(options: Options) -> Section:
+    with counting_emulator() as (deployment, asked):
+        found = asyncio.run(back_through(deployment, options.paged, asked))
+    line = (
+        f"Going back through {found.messages} messages in {found.pages} pages of 30: {found.requests} requests, "
+        f"{found.peak:.0f} MB at the most; {found.seconds:.0f} s while memory is traced, the emulator in the same process."
+    )
+    return Section([line], asdict(found))
+
+
+SECTIONS: dict[str, Callable[[Options], Section]] = {
+    "sending": _sending,
+    "ledger": _ledger,
+    "opening": _opening,
+    "reading": _reading,
+    "paging": _paging,
+}
 
 
 def _table(results: list[Result]) -> list[str]:

@@ -55,17 +55,23 @@ async def facade(deployment: Deployment, senders: int) -> AsyncIterator[Send]:
 @asynccontextmanager
 async def official_sdk(deployment: Deployment, senders: int) -> AsyncIterator[Send]:
     """``azure-communication-chat``, a client per user."""
+    async with official_threads(deployment, senders) as threads:
+        yield lambda sender, text: threads[sender].send_message(text)
+
+
+@asynccontextmanager
+async def official_threads(deployment: Deployment, number: int) -> AsyncIterator[list[ChatThreadClient]]:
+    """Make so many users, and a thread for each."""
     plain = {"per_call_policies": [AllowPlainHttp()]} if deployment.endpoint.startswith("http://") else {}
     async with AsyncExitStack() as stack:
         threads: list[ChatThreadClient] = []
-        for number in range(senders):
-            token = await _user_token(deployment)
-            credential = CommunicationTokenCredential(token)
+        for each in range(number):
+            credential = CommunicationTokenCredential(await _user_token(deployment))
             chat = await stack.enter_async_context(ChatClient(deployment.endpoint, credential, **plain))
-            made = await chat.create_chat_thread(f"Room {number}")
+            made = await chat.create_chat_thread(f"Room {each}")
             thread = ChatThreadClient(deployment.endpoint, credential, made.chat_thread.id, **plain)
             threads.append(await stack.enter_async_context(thread))
-        yield lambda sender, text: threads[sender].send_message(text)
+        yield threads
 
 
 @asynccontextmanager

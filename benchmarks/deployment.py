@@ -1,4 +1,4 @@
-"""The system the contestants send to: an emulator in a process of its own."""
+"""The system that is measured: an emulator in a process of its own, or one in this process that counts requests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from acs_emulator import Emulator
+from acs_emulator.app import Exchange
 from twilio_compat.jwt.access_token import AccessToken
 from twilio_compat.jwt.access_token.grants import ChatGrant
 from twilio_compat.settings import Settings
@@ -34,6 +37,21 @@ class Deployment:
         token = AccessToken("AC" + "a" * 32, API_KEY, API_SECRET, identity=identity)
         token.add_grant(ChatGrant(service_sid="IS" + "c" * 32))
         return str(token.to_jwt())
+
+
+@contextmanager
+def counting_emulator() -> Iterator[tuple[Deployment, Counter[str]]]:
+    """Run an emulator on a thread of this process; yield it with what it was asked, by operation."""
+    asked: Counter[str] = Counter()
+
+    def count(exchange: Exchange) -> None:
+        asked[exchange.operation] += 1
+
+    with tempfile.TemporaryDirectory() as folder, Emulator(observe=count) as emulator:
+        settings = _settings(
+            emulator.connection_string, emulator.storage_connection_string, Path(folder, "store.db")
+        )
+        yield Deployment(emulator.endpoint, emulator.access_key, settings), asked
 
 
 @contextmanager
@@ -66,11 +84,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path) -> dic
 def _deployment(ready: dict[str, str], scheme: str, database: Path) -> Deployment:
     endpoint = ready[f"{scheme}_endpoint"].rstrip("/")
     access_key = ready["connection_string"].partition("accesskey=")[2].rstrip(";")
-    settings = Settings(
-        connection_string=f"endpoint={endpoint}/;accesskey={access_key}",
-        storage_connection_string=ready["storage_connection_string"],
+    connection_string = f"endpoint={endpoint}/;accesskey={access_key}"
+    settings = _settings(connection_string, ready["storage_connection_string"], database)
+    return Deployment(endpoint, access_key, settings)
+
+
+def _settings(connection_string: str, storage_connection_string: str, database: Path) -> Settings:
+    return Settings(
+        connection_string=connection_string,
+        storage_connection_string=storage_connection_string,
         database_url=f"sqlite:///{database}",
         twilio_api_key=API_KEY,
         twilio_api_secret=API_SECRET,
     )
-    return Deployment(endpoint, access_key, settings)

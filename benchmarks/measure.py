@@ -36,14 +36,18 @@ async def compare(deployment: Deployment, *, senders: int, messages: int, rounds
         for name, contestant in CONTESTANTS.items():
             async with contestant(deployment, senders) as send:
                 await send_all(send, senders, max(senders, messages // 2))
-                taken[name].append(await _timed(send, senders, messages))
-    return [
-        Result(name, senders, median(each.rate for each in of), median(each.cpu for each in of))
-        for name, of in taken.items()
-    ]
+                taken[name].append(await timed(send, senders, messages))
+    medians = {name: middle(rounds_of) for name, rounds_of in taken.items()}
+    return [Result(name, senders, each.rate, each.cpu) for name, each in medians.items()]
 
 
-async def _timed(send: Send, senders: int, messages: int) -> Round:
+def middle(rounds: list[Round]) -> Round:
+    """Return the medians of some rounds."""
+    return Round(median(each.rate for each in rounds), median(each.cpu for each in rounds))
+
+
+async def timed(send: Send, senders: int, messages: int) -> Round:
+    """Send *messages* and say how fast that went."""
     started, cpu_started = time.perf_counter(), time.process_time()
     await send_all(send, senders, messages)
     elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu_started
