@@ -5,10 +5,11 @@ method then refuses what does not fit with an `ArgumentError` before anything is
 
     Argument 1 is expected to be a non-empty string, but got ""
 
-Twilio's client is JavaScript, so its texts speak JavaScript: an argument that is left out, or None, reads
-``undefined``; booleans read ``true`` and ``false``; a dict is an ``object``. Applications and their users know
+Twilio's client is JavaScript, so its texts speak JavaScript: an argument that is left out reads ``undefined``, None
+reads ``null``; booleans read ``true`` and ``false``; a dict is an ``object``. Applications and their users know
 these texts, so they are kept word by word. What Twilio's client cannot be given (a set, a coroutine) is named
-in Python's words.
+in Python's words. Python has one word for what JavaScript has two for: wherever an argument may be left out, None
+leaves it out.
 """
 
 from __future__ import annotations
@@ -61,8 +62,10 @@ OMITTED: Final = _Omitted()
 def show(value: object) -> str:
     """Return *value* as Twilio's texts show it."""
     match value:
-        case None | _Omitted():
+        case _Omitted():
             return "undefined"
+        case None:
+            return "null"
         case bool():
             return "true" if value else "false"
         case int() | float():
@@ -140,10 +143,10 @@ def literal(*values: str) -> Rule:
 
 
 class _JSONType:
-    """Anything ``json.dumps`` can write; None at the top is an argument left out."""
+    """Anything ``json.dumps`` can write; None is JSON's null, as at Twilio."""
 
     def accepts(self, value: object) -> bool:
-        return not _is_undefined(value) and self._fault(value) is None
+        return self._fault(value) is None
 
     def expected(self, value: object) -> str:
         return "a JSON type"
@@ -261,15 +264,17 @@ class _Options:
     def expected(self, value: object) -> str:
         if not isinstance(value, Mapping) or (key := self._misfit(value)) is None:
             return f"valid {self.name} (should be a pure object)"
-        return f'valid {self.name} (key "{key}" should be {self.keys[key].expected(value.get(key))})'
+        return f'valid {self.name} (key "{key}" should be {self.keys[key].expected(value.get(key, OMITTED))})'
 
     def got(self, value: object) -> str:
         if not isinstance(value, Mapping) or (key := self._misfit(value)) is None:
             return show(value)
-        return f'malformed {self.name} (key "{key}" is {self.keys[key].got(value.get(key))})'
+        return f'malformed {self.name} (key "{key}" is {self.keys[key].got(value.get(key, OMITTED))})'
 
     def _misfit(self, value: Mapping[str, object]) -> str | None:
-        return next((key for key, rule in self.keys.items() if not rule.accepts(value.get(key))), None)
+        return next(
+            (key for key, rule in self.keys.items() if not rule.accepts(value.get(key, OMITTED))), None
+        )
 
 
 def options(name: str, **keys: Rule) -> Rule:

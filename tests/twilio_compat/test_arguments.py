@@ -9,6 +9,7 @@ import pytest
 
 from twilio_compat import Client, Conversation
 from twilio_compat.arguments import (
+    OMITTED,
     Rule,
     any_of,
     array,
@@ -49,7 +50,7 @@ REFUSALS: list[tuple[str, Call, str]] = [
     ),
     ("add('')", lambda a, c: c.add(""), f'{EXPECTED}a non-empty string, but got ""'),
     ("add()", lambda a, c: c.add(), f"{EXPECTED}a non-empty string, but got undefined"),
-    ("add(None)", lambda a, c: c.add(None), f"{EXPECTED}a non-empty string, but got undefined"),
+    ("add(None)", lambda a, c: c.add(None), f"{EXPECTED}a non-empty string, but got null"),
     ("add(identity='')", lambda a, c: c.add(identity=""), f'{EXPECTED}a non-empty string, but got ""'),
     ("too many", lambda a, c: c.add("bob", {}, 1), "Expected at most 2 argument(s), but got 3"),
     (
@@ -80,6 +81,18 @@ REFUSALS: list[tuple[str, Call, str]] = [
         lambda a, c: c.sendMessage({"contentType": "", "media": "x"}),
         f'{MESSAGE}(key "contentType" should be a non-empty string); but got malformed media options '
         '(key "contentType" is "")',
+    ),
+    (
+        "sendMessage(media of no type)",
+        lambda a, c: c.sendMessage({"media": "x"}),
+        f'{MESSAGE}(key "contentType" should be a non-empty string); but got malformed media options '
+        '(key "contentType" is undefined)',
+    ),
+    (
+        "sendMessage(media of type None)",
+        lambda a, c: c.sendMessage({"contentType": None, "media": "x"}),
+        f'{MESSAGE}(key "contentType" should be a non-empty string); but got malformed media options '
+        '(key "contentType" is null)',
     ),
     (
         "createConversation({friendlyName: 5})",
@@ -118,9 +131,8 @@ REFUSALS: list[tuple[str, Call, str]] = [
         for method, value, shown, rule, got in [
             ("updateFriendlyName", 1, "1", "of type string", "1"),
             ("updateUniqueName", 1, "1", "of type string or null", "1"),
-            ("updateAttributes", None, "None", "a JSON type", "undefined"),
             ("advanceLastReadMessageIndex", -1, "-1", "a non-negative integer", "-1"),
-            ("advanceLastReadMessageIndex", None, "None", "a non-negative integer", "undefined"),
+            ("advanceLastReadMessageIndex", None, "None", "a non-negative integer", "null"),
             ("updateLastReadMessageIndex", -1, "-1", "null or a non-negative integer", "-1"),
             ("updateLastReadMessageIndex", 1.5, "1.5", "null or a non-negative integer", "1.5"),
             ("setUserNotificationLevel", "loud", "'loud'", '"default" or "muted"', '"loud"'),
@@ -162,8 +174,8 @@ REFUSALS: list[tuple[str, Call, str]] = [
         f"{EXPECTED}of type string, but got 1",
     ),
     (
-        "user.updateAttributes(None)",
-        lambda a, c: a.user.updateAttributes(None),
+        "user.updateAttributes()",
+        lambda a, c: a.user.updateAttributes(),
         f"{EXPECTED}a JSON type, but got undefined",
     ),
     ("updateToken('')", lambda a, c: a.updateToken(""), f'{EXPECTED}a non-empty string, but got ""'),
@@ -193,7 +205,7 @@ async def test_setting_a_body_that_is_no_string_is_refused_at_once(room: Convers
 
 async def test_attributes_left_out_are_refused_by_name(room: Conversation) -> None:
     with pytest.raises(ArgumentError, match=r"^Argument 1 is expected to be a JSON type, but got undefined$"):
-        room.prepareMessage().setAttributes(None)
+        room.prepareMessage().setAttributes()  # type: ignore[call-arg]  # the point of the test
 
 
 @pytest.mark.parametrize(
@@ -204,6 +216,14 @@ async def test_media_need_a_type_and_content(room: Conversation, media: Any) -> 
         room.prepareMessage().addMedia(media)
     expected = "Media content in SendMediaOptions must contain non-empty contentType and media"
     assert expected == str(caught.value)
+
+
+async def test_attributes_may_be_nothing_at_all(alice: Client, room: Conversation) -> None:
+    await room.join()
+    await room.sendMessage("text")
+    [me], [message] = await room.getParticipants(), (await room.getMessages()).items
+    changed = [await each.updateAttributes(None) for each in (room, me, alice.user, message)]
+    assert [None] * 4 == [each.attributes for each in changed]
 
 
 async def test_an_empty_token_is_refused_at_once() -> None:
@@ -220,7 +240,8 @@ async def test_nothing_is_sent_of_a_refused_call(room: Conversation) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (None, "undefined"),
+        (OMITTED, "undefined"),
+        (None, "null"),
         (True, "true"),
         (False, "false"),
         (5, "5"),
@@ -251,7 +272,7 @@ def test_a_literal_names_its_choices() -> None:
     ("rule", "value", "text"),
     [
         (non_empty_array("strings", string), [], "a non-empty array of strings, but got instance of Array"),
-        (non_empty_array("strings", string), None, "a non-empty array of strings, but got undefined"),
+        (non_empty_array("strings", string), None, "a non-empty array of strings, but got null"),
         (
             non_empty_array("strings", string),
             ["a", 5],
@@ -262,7 +283,7 @@ def test_a_literal_names_its_choices() -> None:
             any_of(array("names", string), undefined),
             (None,),
             "a valid array of names (index 0 should be of type string) or of type undefined, but got malformed "
-            "array of names (index 0 is undefined)",
+            "array of names (index 0 is null)",
         ),
     ],
 )
@@ -290,7 +311,7 @@ def test_the_position_is_that_of_the_parameter() -> None:
         method(None, 0, second=-1)
 
 
-@pytest.mark.parametrize("value", [True, 1, 1.5, "x", [1], {"a": [None]}])
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [1], {"a": [None]}])
 def test_what_json_can_say_is_accepted(value: object) -> None:
     assert json_type.accepts(value)
 
