@@ -40,6 +40,7 @@ from acs_backend.store.database import Database
 from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import ConflictError, NotFoundError
 from twilio_compat.records import ConversationChanges
+from twilio_compat.sameness import same
 
 PLACEHOLDER_TOPIC = "Conversation"
 """Topic of a thread whose conversation has neither a friendly nor a unique name; ACS refuses an empty one."""
@@ -64,7 +65,9 @@ def edited(row: Conversation, changes: ConversationChanges, *, topic: str | None
     if topic is not None:
         is_ours = row.next_topic == (new.friendly_name or "")
         new = replace(new, topic=topic, next_topic=None if is_ours else row.next_topic)
-    return new if new == row else replace(new, updated_at=later(row.updated_at, now))
+    if new == row and same(new.attributes, row.attributes):
+        return row
+    return replace(new, updated_at=later(row.updated_at, now))
 
 
 def renamed(row: Conversation, topic: str, *, now: int) -> Conversation:

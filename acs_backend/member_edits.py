@@ -26,6 +26,7 @@ from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
 from acs_backend.times import later, to_milliseconds
 from twilio_compat.records import ParticipantChanges, UserConversationChanges
+from twilio_compat.sameness import same
 
 Edit = Callable[[Participant, int], Participant]
 """From a row, and the time, to what it becomes."""
@@ -35,7 +36,9 @@ def edited(row: Participant, changes: ParticipantChanges, now: int) -> Participa
     """Return *row* with *changes*."""
     attributes = changed(changes.attributes, row.attributes)
     new = replace(row, attributes=attributes, role_sid=changed(changes.role_sid, row.role_sid))
-    return new if new == row else replace(new, updated_at=later(row.updated_at, now))
+    if new == row and same(new.attributes, row.attributes):
+        return row
+    return replace(new, updated_at=later(row.updated_at, now))
 
 
 def stood(row: Participant, changes: UserConversationChanges, now: int) -> Participant:

@@ -21,6 +21,7 @@ from acs_backend.store.identities import IdentityRow
 from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import NotFoundError
 from twilio_compat.records import UNCHANGED, Actor, UserChanges, UserRecord
+from twilio_compat.sameness import same
 
 
 class Users:
@@ -89,7 +90,9 @@ def edited(row: IdentityRow, changes: UserChanges, now: int) -> IdentityRow:
         attributes=changed(changes.attributes, row.attributes),
         role_sid=changed(changes.role_sid, row.role_sid),
     )
-    return new if new == row else replace(new, updated_at=later(row.updated_at or row.created_at, now))
+    if new == row and same(new.attributes, row.attributes):
+        return row
+    return replace(new, updated_at=later(row.updated_at or row.created_at, now))
 
 
 def _row(found: IdentityRow | None, identity: str, acs_id: str) -> IdentityRow:

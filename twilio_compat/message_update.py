@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from twilio_compat.receipts import AggregatedDeliveryReceipt
 from twilio_compat.records import MessageRecord
+from twilio_compat.sameness import same
 
 __all__ = ["MessageUpdateReason", "merged", "read_by_now", "read_up_to", "reasons"]
 
@@ -64,9 +65,7 @@ def read_by_now(record: MessageRecord, horizons: Mapping[str, int]) -> MessageRe
 
 def reasons(old: MessageRecord, new: MessageRecord) -> list[MessageUpdateReason]:
     """Return what changed, in Twilio's words and in the order in which its client tells them."""
-    if old == new:
-        return []
-    return [name for name, aspect in _ASPECTS.items() if aspect(old) != aspect(new)]
+    return [name for name, aspect in _ASPECTS.items() if not same(aspect(old), aspect(new))]
 
 
 _ASPECTS: Final[Mapping[MessageUpdateReason, Callable[[MessageRecord], object]]] = {

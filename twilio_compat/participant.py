@@ -11,6 +11,7 @@ from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.expiry import Cancellable
 from twilio_compat.records import JSONValue, ParticipantChanges, ParticipantRecord
+from twilio_compat.sameness import same
 
 if TYPE_CHECKING:
     from twilio_compat.conversation import Conversation
@@ -173,7 +174,11 @@ class Participant(ReplayEventEmitter):
             record = replace(record, last_read_timestamp=before.last_read_timestamp)
         self._record = record
         self._announce_update(
-            [name for name, field in _REASONS.items() if getattr(before, field) != getattr(record, field)]
+            [
+                name
+                for name, field in _REASONS.items()
+                if not same(getattr(before, field), getattr(record, field))
+            ]
         )
 
     def _announce_update(self, reasons: list[ParticipantUpdateReason]) -> None:

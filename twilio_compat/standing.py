@@ -37,6 +37,7 @@ from twilio_compat.records import (
     ParticipantRecord,
     UserConversationChanges,
 )
+from twilio_compat.sameness import same
 
 if TYPE_CHECKING:
     from twilio_compat.conversation import Conversation
@@ -150,7 +151,9 @@ class Standing:
         if not before.joined and record.last_message is not None:
             self.messages.begin_after(record.last_message.index)
         changed = [
-            name for name, field in _REASONS.items() if getattr(before, field) != getattr(self.record, field)
+            name
+            for name, field in _REASONS.items()
+            if not same(getattr(before, field), getattr(self.record, field))
         ]
         if changed:
             self._announce_update(changed)

@@ -13,6 +13,7 @@ from twilio_compat.arguments import checked, json_type, string
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import JSONValue, UserChanges, UserRecord
+from twilio_compat.sameness import same
 
 if TYPE_CHECKING:
     from twilio_compat.session import Session
@@ -130,7 +131,9 @@ class User(ReplayEventEmitter):
         self._record = record
         for group in _REASONS:
             changed = [
-                name for name, field in group.items() if getattr(before, field) != getattr(record, field)
+                name
+                for name, field in group.items()
+                if not same(getattr(before, field), getattr(record, field))
             ]
             if changed:
                 change = UserUpdatedEventArgs(user=self, updateReasons=changed)

@@ -173,3 +173,29 @@ async def test_a_conversation_store_is_upserted_by_sid(alice: Client, bob: Clien
     await until(lambda: store[room.sid].friendlyName == "Hall")
     await room.removeParticipant("bob")
     await until(lambda: not store)
+
+
+async def test_a_flag_that_was_kept_as_a_number_is_told_when_it_becomes_one(
+    alice: Client, room: Conversation, bob: Client, bobs_room: Conversation
+) -> None:
+    """For Python, true is 1; for everybody's JSON it is not."""
+    await room.sendMessage("hello", {"pinned": 0})
+    pinned = {
+        "message": ((await room.getMessages()).items[0], (await bobs_room.getMessages()).items[0]),
+        "participant": (
+            await room.getParticipantByIdentity("alice"),
+            await bobs_room.getParticipantByIdentity("alice"),
+        ),
+        "user": (alice.user, await bob.getUser("alice")),
+        "conversation": (room, bobs_room),
+    }
+    told: list[str] = []
+    for name, (ours, theirs) in pinned.items():
+        await ours.updateAttributes({"pinned": 0})
+        await until(lambda theirs=theirs: theirs.attributes == {"pinned": 0})
+        theirs.on(
+            "updated", lambda change, name=name: "attributes" in change["updateReasons"] and told.append(name)
+        )
+        await ours.updateAttributes({"pinned": False})
+        await until(lambda name=name: name in told)
+        assert all(each.attributes["pinned"] is False for each in (ours, theirs))
