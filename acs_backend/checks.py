@@ -6,6 +6,7 @@ import json
 from typing import TypeVar
 
 from acs_backend.sids import CONVERSATION, is_sid
+from acs_backend.store.messages import LARGEST_INDEX
 from acs_backend.text import check_text
 from twilio_compat.errors import LimitError, TwilsockUpstreamError
 from twilio_compat.records import JSONValue, Unchanged
@@ -49,6 +50,14 @@ def check_conversation(friendly_name: str | None, unique_name: str | None, attri
     if is_sid(unique_name or "", CONVERSATION):
         raise TwilsockUpstreamError("Unique name must not have the form of a conversation sid", code=50390)
     check_attributes(attributes, CONVERSATION_ATTRIBUTES)
+
+
+def check_horizon(index: int | None) -> None:
+    """Refuse a read horizon where no message can be (`TwilsockUpstreamError` 50421)."""
+    if index is not None and index > LARGEST_INDEX:
+        raise TwilsockUpstreamError(
+            f"Invalid last read message index: no message has one above {LARGEST_INDEX}", code=50421
+        )
 
 
 def check_state(state: str) -> None:

@@ -129,7 +129,8 @@ class Identities:
         return await self._acs_id(checked_identity(identity))
 
     async def known_acs_id(self, identity: str) -> str | None:
-        """Return the ACS id of *identity* if it has been seen before; nothing is made."""
+        """Return the ACS id of *identity* if it has been seen before; nothing is made. `ArgumentError`: no text."""
+        check_text(identity, "An identity")
         if is_raw_id(identity):
             return identity
         row = None if identity == STEWARD else await self._find(identity)

@@ -102,9 +102,10 @@ class MessagePages:
 
     async def _choose(self, thread_id: str, wanted: Wanted, floor: int) -> _Chosen:
         start = min(wanted.anchor, table.LARGEST_INDEX - 1) if wanted.anchor is not None else None
+        size = min(wanted.size, table.LARGEST_INDEX)
         async with self._database.read() as connection:
             rows = await table.around(
-                connection, thread_id, start=start, older=wanted.older, limit=wanted.size + 1, floor=floor
+                connection, thread_id, start=start, older=wanted.older, limit=size + 1, floor=floor
             )
             beyond: Sequence[LedgerRow] = ()
             if start is not None:

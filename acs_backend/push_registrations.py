@@ -18,6 +18,7 @@ from acs_backend.reachability import Reachability
 from acs_backend.store import identities
 from acs_backend.store import push_registrations as table
 from acs_backend.store.database import Database
+from acs_backend.text import check_text
 from acs_backend.times import to_milliseconds
 from twilio_compat.records import Actor, PushChannel
 
@@ -40,13 +41,15 @@ class PushRegistrations:
         self._clock = clock
 
     async def create(self, actor: Actor, channel: PushChannel, registration_id: str) -> None:
-        """Note a device; once more does nothing."""
+        """Note a device; once more does nothing. `ArgumentError` where it is not text."""
+        check_text(registration_id, "A registration id")
         now = to_milliseconds(self._clock())
         async with self._changing(actor) as connection:
             await table.add(connection, actor.identity, channel, registration_id, now)
 
     async def delete(self, actor: Actor, channel: PushChannel, registration_id: str | None = None) -> None:
-        """Forget a device, or all those of a channel."""
+        """Forget a device, or all those of a channel; errors as `create`."""
+        check_text(registration_id or "", "A registration id")
         async with self._changing(actor) as connection:
             await table.remove(connection, actor.identity, channel, registration_id)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from acs_backend.checks import changed, check_horizon
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
@@ -80,7 +81,8 @@ class UserConversations:
     async def update(
         self, actor: Actor, conversation_sid: str, changes: UserConversationChanges
     ) -> UserConversationRecord:
-        """Change it and tell the outcome; errors as `get`."""
+        """Change it and tell the outcome; errors as `get`, and `TwilsockUpstreamError` 50421."""
+        check_horizon(changed(changes.last_read_message_index, None))
         place = await self._enter(actor, conversation_sid)
         row = await self._edits.edit(
             place.conversation, place.user.id, lambda old, now: stood(old, changes, now)

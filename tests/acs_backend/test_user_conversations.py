@@ -14,7 +14,7 @@ from acs_backend.store.participants import Participant
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, NativeUser, next_of, page, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
-from twilio_compat.errors import ForbiddenError, NotFoundError
+from twilio_compat.errors import ForbiddenError, NotFoundError, TwilsockUpstreamError
 from twilio_compat.events import MessageAdded, ParticipantUpdated, Synchronized
 from twilio_compat.records import (
     UNCHANGED,
@@ -99,6 +99,23 @@ async def test_a_horizon_that_advances_is_never_lowered(
     assert (0, 3) == await read(backend, bob, chat, 0, advance=True)
     assert (2, 1) == await read(backend, bob, chat, 2, advance=True)
     assert (2, 1) == await read(backend, bob, chat, 1, advance=True)
+
+
+@pytest.mark.parametrize("advance", [True, False])
+async def test_a_horizon_where_no_message_can_be_is_refused(
+    backend: AcsBackend, bob: Actor, chat: ConversationRecord, advance: bool
+) -> None:
+    assert (2**31 - 1, 0) == await read(backend, bob, chat, 2**31 - 1)
+    with pytest.raises(TwilsockUpstreamError, match="Invalid last read message index") as caught:
+        await read(backend, bob, chat, 2**31, advance=advance)
+    assert (400, 50421) == (caught.value.status, caught.value.code)
+
+
+async def test_a_page_may_be_larger_than_anything(
+    backend: AcsBackend, bob: Actor, chat: ConversationRecord
+) -> None:
+    found = await page(backend, bob, chat, size=10**30, anchor=10**30)
+    assert [*range(SENT)] == [each.index for each in found.items]
 
 
 async def test_deleted_messages_are_not_unread(

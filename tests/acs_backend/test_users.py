@@ -9,7 +9,7 @@ from acs_backend.roles import SERVICE_ADMIN, SERVICE_USER
 from acs_backend.store import identities
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import Deployment, next_of, room, sign_in
-from twilio_compat.errors import ForbiddenError, NotFoundError, TwilioCompatError
+from twilio_compat.errors import ArgumentError, ForbiddenError, NotFoundError, TwilioCompatError
 from twilio_compat.events import Synchronized, UserUpdated
 from twilio_compat.records import Actor, UserChanges
 
@@ -48,6 +48,12 @@ async def test_another_user_exists_once_it_was_seen(backend: AcsBackend, alice: 
     assert 50200 == caught.value.code
     await sign_in(backend, "bob")
     assert "bob" == (await backend.users.get(alice, "bob")).identity
+
+
+@pytest.mark.parametrize("identity", ["a\0b", "\ud800"])
+async def test_nobody_is_called_what_is_no_text(backend: AcsBackend, alice: Actor, identity: str) -> None:
+    with pytest.raises(ArgumentError, match="An identity is Unicode text without NUL"):
+        await backend.users.get(alice, identity)
 
 
 async def test_an_acs_user_is_known_by_its_id(backend: AcsBackend, alice: Actor) -> None:
