@@ -46,6 +46,7 @@ class Message(ReplayEventEmitter):
         self._session = session
         self._conversation = conversation
         self._record = record
+        self._receipts_followed = False
 
     def __repr__(self) -> str:
         """Name the message, its place and its author."""
@@ -120,7 +121,12 @@ class Message(ReplayEventEmitter):
 
     @property
     def aggregatedDeliveryReceipt(self) -> AggregatedDeliveryReceipt | None:
-        """How many of the other members have read it; None where there are no others."""
+        """How many of the other members have read it; None where there are no others.
+
+        Who has looked here hears of changes as ``updated`` with the reason ``deliveryReceipt``. Nobody else does,
+        since a chat message has no receipts at Twilio.
+        """
+        self._receipts_followed = True
         return AggregatedDeliveryReceipt._of(self._record.delivery)
 
     @property
@@ -188,7 +194,8 @@ class Message(ReplayEventEmitter):
         return sender
 
     async def getDetailedDeliveryReceipts(self) -> list[DetailedDeliveryReceipt]:
-        """Return what became of it at each of the other members. `NotFoundError` 50500."""
+        """Return what became of it at each of the other members, and follow it from now on. `NotFoundError` 50500."""
+        self._receipts_followed = True
         session, where = self._session, self._record.conversation_sid
         records = await session.backend.messages.receipts(session.actor, where, self.sid)
         return [DetailedDeliveryReceipt._of(each) for each in records]
@@ -275,4 +282,5 @@ class Message(ReplayEventEmitter):
 
     def _become(self, record: MessageRecord) -> list[MessageUpdateReason]:
         before, self._record = self._record, record
-        return reasons(before, record)
+        unheard = () if self._receipts_followed else ("deliveryReceipt",)
+        return [each for each in reasons(before, record) if each not in unheard]

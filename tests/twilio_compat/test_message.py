@@ -79,6 +79,9 @@ async def test_a_receipt_follows_how_far_the_others_have_read(
     for each in (first, second):
         each.on(Message.updated, lambda change: heard.append(change["message"].index))
     messages = room._standing.messages
+    assert [2, 2] == [
+        each.aggregatedDeliveryReceipt.total for each in (first, second) if each.aggregatedDeliveryReceipt
+    ]
     messages.read_up_to(bob, 0)
     assert [(2, "all", "some", "some", "none", "none")] == [words(first.aggregatedDeliveryReceipt)]
     messages.read_up_to(carol, 1)
@@ -86,6 +89,26 @@ async def test_a_receipt_follows_how_far_the_others_have_read(
     assert ["all", "some"] == [words(each.aggregatedDeliveryReceipt)[3] for each in (first, second)]
     assert [0, 0, 1] == heard
     assert ["messageUpdated:deliveryReceipt"] * 3 == journal.read()
+
+
+async def test_who_never_looks_at_a_receipt_hears_nothing_of_it_as_at_twilio(
+    room: Conversation, alice: Client
+) -> None:
+    message = await sent(room)
+    bob = (await room.getParticipants())[1].sid
+    journal = Journal(alice, ["messageUpdated"])
+    room._standing.messages.read_up_to(bob, 0)
+    assert [] == journal.read()
+    assert (1, "all", "all", "all", "none", "none") == words(message.aggregatedDeliveryReceipt)
+
+
+async def test_who_asks_for_detailed_receipts_hears_of_changes(room: Conversation, alice: Client) -> None:
+    message = await sent(room)
+    bob = (await room.getParticipants())[1].sid
+    await message.getDetailedDeliveryReceipts()
+    journal = Journal(alice, ["messageUpdated"])
+    room._standing.messages.read_up_to(bob, 0)
+    assert ["messageUpdated:deliveryReceipt"] == journal.read()
 
 
 async def test_the_author_reading_changes_no_receipt(room: Conversation, alice: Client) -> None:
@@ -151,6 +174,7 @@ async def test_an_update_that_leaves_things_out_takes_nothing_away(room: Convers
 
 async def test_all_that_changed_is_told_in_twilios_order(room: Conversation, alice: Client) -> None:
     message = await sent(room)
+    assert message.aggregatedDeliveryReceipt is not None  # so its changes are told
     journal = Journal(alice, ["messageUpdated"])
     later = replace(
         message._record,
