@@ -6,7 +6,7 @@ signature: good for a while, for anyone who has it. SIDs cannot be guessed, so w
 Twilio.
 
 A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
-name, and that URL is all there is to give.
+name, and that URL is all there is to give. Only names made here are signed: the container may hold what others keep.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from twilio_compat.settings import Settings
 SIZE_LIMIT = 150 * MEGABYTE
 """Bytes of one file, Twilio's limit for chat."""
 _KNOWN_BLOBS = 10_000
+_OWN_NAME = re.compile(r"[0-9a-f]{32}/[A-Za-z0-9._-]+\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _CONTENT_TYPE = re.compile(r"[!-~][ -~]*\Z")
 
@@ -142,9 +143,7 @@ class Media:
             self._blob_names.popitem(last=False)
 
     def _url(self, name: str, expiry: datetime) -> str:
-        if name.startswith(("https://", "http://")):
-            return name
-        return self._blobs.url(name, expiry)
+        return self._blobs.url(name, expiry) if _OWN_NAME.match(name) else name
 
 
 class _Counted:

@@ -33,7 +33,8 @@ ACS refuses an empty content. A message without a body carries its file names in
 tells that stand-in from a text that an ACS client has put in its place since: the body follows the content.
 
 A message without ``twId`` comes from an ACS client: its content is the body, and the files it names in
-``fileSharingMetadata`` or ``attachmentUrl`` are its media, with SIDs made of their URLs.
+``fileSharingMetadata`` or ``attachmentUrl`` are its media, with SIDs made of their URLs. Whoever is a member writes
+what they like there, so what is no http(s) URL is no file.
 """
 
 from __future__ import annotations
@@ -347,7 +348,7 @@ def _own_links(metadata: Mapping[str, str], sids: Collection[str]) -> dict[str, 
 def _linked_media(metadata: Mapping[str, str]) -> tuple[dict[str, str], tuple[MediaRecord, ...]]:
     """Return where the files that an ACS client links to are, and what they are; ids it gives them count for nothing."""
     files = _files(metadata)
-    if not files and metadata.get(ATTACHMENT_URL):
+    if not files and _is_link(metadata.get(ATTACHMENT_URL)):
         files = [{"url": metadata[ATTACHMENT_URL]}]
     records = {str(each["url"]): _linked_file(str(each["url"]), each.get("name")) for each in files}
     return {record.sid: url for url, record in records.items()}, tuple(records.values())
@@ -356,11 +357,12 @@ def _linked_media(metadata: Mapping[str, str]) -> tuple[dict[str, str], tuple[Me
 def _files(metadata: Mapping[str, str]) -> list[dict[str, JSONValue]]:
     listed = _loads(metadata.get(FILES))
     entries = listed if isinstance(listed, list) else []
-    return [
-        each
-        for each in entries
-        if isinstance(each, dict) and each.get("url") and isinstance(each["url"], str)
-    ]
+    return [each for each in entries if isinstance(each, dict) and _is_link(each.get("url"))]
+
+
+def _is_link(url: JSONValue) -> bool:
+    """Tell an address on the web from what only looks like a file of ours, or runs as a script."""
+    return isinstance(url, str) and url.lower().startswith(("https://", "http://"))
 
 
 def _linked_file(url: str, name: JSONValue) -> MediaRecord:

@@ -195,8 +195,10 @@ async def test_an_unknown_file_is_not_found(storage: str) -> None:
     assert 50507 == caught.value.code
 
 
-async def test_a_file_that_lies_elsewhere_has_its_own_url() -> None:
-    url = "https://files.example/plan.pdf"
+@pytest.mark.parametrize(
+    "url", ["https://files.example/plan.pdf", "HTTPS://f.example/1", "private/salaries.csv"]
+)
+async def test_a_file_that_lies_elsewhere_has_its_own_url_and_no_signature_of_ours(url: str) -> None:
     record = MediaRecord(sid=media_sid(url), content_type="application/pdf", size=0)
     async with opened(None) as media:
         for _ in range(2):

@@ -218,3 +218,27 @@ def test_a_media_sid_that_an_acs_client_claims_is_not_believed() -> None:
     shared = json.dumps([{"url": "https://evil.example/1", "id": media_sid("somebody else's")}])
     decoded = codec.decode("x", {"fileSharingMetadata": shared})
     assert [media_sid("https://evil.example/1")] == [each.sid for each in decoded.media]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "private/salaries.csv",
+        "../other/x",
+        "//evil.example/1",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        5,
+    ],
+)
+def test_what_is_no_address_on_the_web_is_no_file(url: JSONValue) -> None:
+    sid = media_sid("claimed")
+    shared = {codec.FILES: json.dumps([{"url": url, "id": sid}]), codec.ATTACHMENT_URL: str(url)}
+    claimed = {codec.ID: "m", codec.MEDIA: json.dumps([[sid, "a/b", 1, None, "media"]])}
+    assert () == codec.decode("x", shared).media
+    assert {} == codec.decode("x", shared | claimed).links
+
+
+def test_the_scheme_of_a_link_is_written_in_any_case() -> None:
+    (file,) = codec.decode("x", {codec.ATTACHMENT_URL: "HTTPS://f.example/plan.pdf"}).media
+    assert "plan.pdf" == file.filename
