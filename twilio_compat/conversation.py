@@ -42,7 +42,7 @@ from twilio_compat.conversation_types import (
     RecipientsOptions,
 )
 from twilio_compat.emitter import ReplayEventEmitter
-from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError
+from twilio_compat.errors import ClientNotFoundError, ForbiddenError, TranslationGapError
 from twilio_compat.media_upload import FormData, SendMediaOptions, form_data, media_options
 from twilio_compat.message import Message
 from twilio_compat.message_builder import MessageBuilder, SendEmailOptions, UnsentMessage
@@ -298,13 +298,13 @@ class Conversation(ReplayEventEmitter):
     async def getUnreadMessagesCount(self) -> int | None:
         """Return how many messages the user has not read; None where they never told how far they have read.
 
-        `NotFoundError` where they are no member.
+        `ClientNotFoundError` where they are no member.
         """
         session = self._session
         try:
             own = await session.backend.user_conversations.get(session.actor, self.sid)
         except ForbiddenError as error:
-            raise NotFoundError(NOT_IN_LIST, code=error.code) from error
+            raise ClientNotFoundError(NOT_IN_LIST, code=error.code) from error
         return own.unread_messages_count
 
     @checked(index=non_negative_integer)

@@ -9,6 +9,7 @@
     ├── TokenError                 the access token was refused (401; codes 201xx)
     ├── TwilsockUpstreamError      the service understood the request and refused it: the caller's side must change
     │   ├── NotFoundError          404
+    │   │   └── ClientNotFoundError  ... as Twilio's client itself finds: its message is the text
     │   ├── ForbiddenError         403
     │   ├── ConflictError          409
     │   └── LimitError             400 or 413: what was sent does not fit
@@ -36,6 +37,7 @@ __all__ = [
     "AnswerError",
     "ArgumentError",
     "BackendError",
+    "ClientNotFoundError",
     "ClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -128,6 +130,15 @@ class NotFoundError(TwilsockUpstreamError):
     """What the call names does not exist."""
 
     default_status = 404
+
+
+class ClientNotFoundError(NotFoundError):
+    """It does not exist, and at Twilio it is the client that says so: ``message`` is the text, no reason phrase."""
+
+    @property
+    def message(self) -> str:
+        """The text, as Twilio's client words it."""
+        return self.detail
 
 
 class ForbiddenError(TwilsockUpstreamError):

@@ -11,7 +11,7 @@ from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.content_data import ContentData
 from twilio_compat.content_reading import shown
 from twilio_compat.emitter import ReplayEventEmitter
-from twilio_compat.errors import NotFoundError
+from twilio_compat.errors import ClientNotFoundError, NotFoundError
 from twilio_compat.media import Media, any_media, media_sids, some_media, temporary_urls
 from twilio_compat.message_update import MessageUpdateReason, merged, read_up_to, reasons
 from twilio_compat.receipts import AggregatedDeliveryReceipt, DetailedDeliveryReceipt
@@ -190,7 +190,7 @@ class Message(ReplayEventEmitter):
         """Return the member who sent it. `NotFoundError` 50432 where they are none any more."""
         sender = await self._sender()
         if sender is None:
-            raise NotFoundError(f"Participant {self._sender_named()}was not found", code=50432)
+            raise ClientNotFoundError(f"Participant {self._sender_named()}was not found", code=50432)
         return sender
 
     async def getDetailedDeliveryReceipts(self) -> list[DetailedDeliveryReceipt]:

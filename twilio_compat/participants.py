@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twilio_compat.errors import NotFoundError
+from twilio_compat.errors import ClientNotFoundError
 from twilio_compat.participant import Participant, ParticipantUpdateReason, is_older
 from twilio_compat.records import ParticipantChanges, ParticipantDraft, ParticipantRecord
 
@@ -71,7 +71,7 @@ class Participants:
         known = next(filter(matches, self._known.values()), None) if is_kept else None
         found = known or next(filter(matches, await self.list()), None)
         if found is None:
-            raise NotFoundError(f"Participant with {what} was not found", code=50432)
+            raise ClientNotFoundError(f"Participant with {what} was not found", code=50432)
         return found
 
     async def add(self, draft: ParticipantDraft) -> ParticipantRecord:
