@@ -38,6 +38,7 @@ from acs_backend.push_registrations import PushRegistrations
 from acs_backend.reachability import Reachability
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
+from acs_backend.roles import DefaultRoles, Roles
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
@@ -66,6 +67,7 @@ class _Core:
     content_templates: ContentTemplates
     recorder: Recorder
     receipts: ReadReceipts
+    roles: Roles
     hub: Hub
     heights: Heights
     now: Callable[[], datetime]
@@ -79,7 +81,14 @@ class _Parts:
         self.listings = Listings(core.clients, retries, heights=core.heights)
         self.ledger = Ledger(core.database, self.listings)
         self.conversations = Conversations(
-            core.database, core.clients, core.identities, retries, core.recorder, core.hub, clock=core.now
+            core.database,
+            core.clients,
+            core.identities,
+            retries,
+            core.recorder,
+            core.roles,
+            core.hub,
+            clock=core.now,
         )
         self.participants = Participants(
             core.database,
@@ -89,6 +98,7 @@ class _Parts:
             self.conversations,
             self.listings,
             core.receipts,
+            core.roles,
             core.hub,
             clock=core.now,
         )
@@ -113,6 +123,7 @@ class _Parts:
                 core.media,
                 metadata_budget=core.settings.metadata_budget,
             ),
+            core.roles,
             core.hub,
         )
 
@@ -138,9 +149,9 @@ class AcsBackend:
         self._core = core = _core(settings, retries, now, clock, sleep)
         self._parts = parts = _Parts(core, retries)
         self._reachability = Reachability(
-            core.database, enabled=settings.reachability, clock=now, sleep=sleep
+            core.database, core.roles.defaults, enabled=settings.reachability, clock=now, sleep=sleep
         )
-        self._users = Users(core.database, core.identities, self._reachability, clock=now)
+        self._users = Users(core.database, core.identities, self._reachability, core.roles, clock=now)
         polled = _Parts(core, once)
         self._polling = Polling(
             identities=core.identities,
@@ -247,6 +258,7 @@ def _core(
         content_templates=ContentTemplates(database, identities),
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         receipts=ReadReceipts(database, clients, identities, retries, ledger, clock=now),
+        roles=Roles(database, DefaultRoles.of(settings), direct=identities.direct),
         hub=Hub(),
         heights=heights,
         now=now,

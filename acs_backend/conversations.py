@@ -82,6 +82,7 @@ class Conversations:
         identities: Identities,
         retries: Retries,
         recorder: Recorder,
+        roles: Roles,
         hub: Hub,
         *,
         clock: Callable[[], datetime],
@@ -95,7 +96,7 @@ class Conversations:
         self._hub = hub
         self._clock = clock
         self._edits = Edits(database, clock)
-        self._roles = Roles(database, direct=identities.direct)
+        self._roles = roles
         self._threads: dict[str, str] = {}
         self._open_until: dict[str, int] = {}
 

@@ -72,6 +72,7 @@ class Messages:
         reader: Reader,
         sender: Sender,
         translator: MessageTranslator,
+        roles: Roles,
         hub: Hub,
     ) -> None:
         """Combine these parts."""
@@ -89,7 +90,7 @@ class Messages:
         self._sender = sender
         self._translator = translator
         self._hub = hub
-        self._roles = Roles(database, direct=identities.direct)
+        self._roles = roles
 
     # The port
 

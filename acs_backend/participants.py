@@ -90,6 +90,7 @@ class Participants:
         conversations: Conversations,
         listings: Listings,
         receipts: ReadReceipts,
+        roles: Roles,
         hub: Hub,
         *,
         clock: Callable[[], datetime],
@@ -105,7 +106,7 @@ class Participants:
         self._clock = clock
         self._arrivals = Arrivals(database, listings)
         self._edits = MemberEdits(database, clock)
-        self._roles = Roles(database, direct=identities.direct)
+        self._roles = roles
         self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
 
     # The port
@@ -203,12 +204,14 @@ class Participants:
             rows = await self.rows(conversation.thread_id)
         names = await self._identities.names(acs_ids)
         return [
-            records.participant(
-                conversation, names[each], rows.get(each) or records.without_row(conversation, each)
-            )
+            self.record(conversation, names[each], rows.get(each) or records.without_row(conversation, each))
             for each in acs_ids
             if each in names
         ]
+
+    def record(self, conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
+        """Return one member as the port tells them."""
+        return records.participant(conversation, identity, row, self._roles.defaults)
 
     async def note_arrivals(self, conversation: Conversation, listing: Iterable[Entry]) -> None:
         """Make the rows of those who came past this library, as a listing of the thread tells it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from acs_backend.roles import SERVICE_USER, default_role
+from acs_backend.roles import DefaultRoles
 from acs_backend.sids import participant_sid, user_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.identities import IdentityRow
@@ -49,7 +49,9 @@ def conversation(known: Known, *, joined: bool) -> ConversationRecord:
     )
 
 
-def participant(conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
+def participant(
+    conversation: Conversation, identity: str, row: Participant, defaults: DefaultRoles
+) -> ParticipantRecord:
     """Return a member."""
     return ParticipantRecord(
         sid=row.sid,
@@ -58,7 +60,7 @@ def participant(conversation: Conversation, identity: str, row: Participant) -> 
         attributes=row.attributes,
         date_created=to_time(row.created_at),
         date_updated=to_time(row.updated_at),
-        role_sid=row.role_sid or default_role(conversation, identity),
+        role_sid=row.role_sid or defaults.of_member(conversation, identity),
         last_read_message_index=row.last_read_index,
         last_read_timestamp=_last_read(row),
     )
@@ -77,14 +79,20 @@ def without_row(conversation: Conversation, acs_id: str, created_at: int | None 
     )
 
 
-def user(row: IdentityRow, *, is_online: bool | None = None, is_notifiable: bool | None = None) -> UserRecord:
+def user(
+    row: IdentityRow,
+    defaults: DefaultRoles,
+    *,
+    is_online: bool | None = None,
+    is_notifiable: bool | None = None,
+) -> UserRecord:
     """Return a user of the deployment."""
     return UserRecord(
         sid=row.sid,
         identity=row.identity,
         friendly_name=row.friendly_name,
         attributes=row.attributes,
-        role_sid=row.role_sid or SERVICE_USER,
+        role_sid=row.role_sid or defaults.user,
         is_online=is_online,
         is_notifiable=is_notifiable,
         date_updated=to_time(row.created_at if row.updated_at is None else row.updated_at),

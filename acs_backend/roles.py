@@ -4,13 +4,15 @@ Whom ACS lets into a thread may do everything there, so these rules are this lib
 not those of the service under it. A user's role in a conversation and their role in the deployment add up. Whoever
 made a conversation is its ``channel admin``, a member of it or not.
 
-The sets are those that Twilio gives new services. A deployment that changed them at Twilio gives its users the
-nearest of these roles. In direct mode there is no store that outlasts the process, so nobody has a role.
+The sets are those that Twilio gives new services. A deployment that widened them at Twilio gives its users the
+nearest of these roles, one by one, or by its settings all those who were given none (`DefaultRoles`). In direct mode
+there is no store that outlasts the process, so nobody has a role.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from acs_backend.sids import role_sid
@@ -18,6 +20,7 @@ from acs_backend.store import identities, participants
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from twilio_compat.errors import ForbiddenError, NotFoundError
+from twilio_compat.settings import Settings
 
 
 class Permission(StrEnum):
@@ -59,9 +62,21 @@ _ALLOWED: Mapping[str, frozenset[Permission]] = {
 }
 
 
-def default_role(conversation: Conversation, identity: str) -> str:
-    """Return the role of a member that was given none."""
-    return CHANNEL_ADMIN if identity == conversation.created_by else CHANNEL_USER
+@dataclass(frozen=True, slots=True)
+class DefaultRoles:
+    """The roles of those who were given none, by their sids."""
+
+    participant: str = CHANNEL_USER
+    user: str = SERVICE_USER
+
+    @classmethod
+    def of(cls, settings: Settings) -> DefaultRoles:
+        """Return those that the deployment is set to."""
+        return cls(role_sid(settings.participant_role), role_sid(settings.user_role))
+
+    def of_member(self, conversation: Conversation, identity: str) -> str:
+        """Return the role of a member, or of somebody who is none and made the conversation."""
+        return CHANNEL_ADMIN if identity == conversation.created_by else self.participant
 
 
 def checked_channel_role(sid: str) -> str:
@@ -81,8 +96,10 @@ def checked_service_role(sid: str) -> str:
 class Roles:
     """Looks up roles, and refuses what they do not allow."""
 
-    def __init__(self, database: Database, *, direct: bool) -> None:
+    def __init__(self, database: Database, defaults: DefaultRoles, *, direct: bool) -> None:
         """Read them from *database*; in *direct* mode it is ACS alone that decides what members may."""
+        self.defaults = defaults
+        """The roles of those who were given none."""
         self._database = database
         self._direct = direct
 
@@ -96,13 +113,14 @@ class Roles:
             own = (await participants.of_user(connection, acs_id, [conversation.thread_id])).values()
             service_role = await identities.role_sid(connection, acs_id)
         given = next((row.role_sid for row in own), None)
-        _check({given or default_role(conversation, identity), service_role or SERVICE_USER}, needed)
+        own_role = given or self.defaults.of_member(conversation, identity)
+        _check({own_role, service_role or self.defaults.user}, needed)
 
     async def check_user(self, acs_id: str, *needed: Permission) -> None:
         """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in the deployment."""
         async with self._database.read() as connection:
             service_role = await identities.role_sid(connection, acs_id)
-        _check({service_role or SERVICE_USER}, needed)
+        _check({service_role or self.defaults.user}, needed)
 
 
 def _check(role_sids: set[str], needed: tuple[Permission, ...]) -> None:

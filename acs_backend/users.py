@@ -32,6 +32,7 @@ class Users:
         database: Database,
         identities: Identities,
         reachability: Reachability,
+        roles: Roles,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -39,7 +40,7 @@ class Users:
         self._database = database
         self._identities = identities
         self._reachability = reachability
-        self._roles = Roles(database, direct=identities.direct)
+        self._roles = roles
         self._clock = clock
 
     async def get(self, actor: Actor, identity: str) -> UserRecord:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from twilio_compat.errors import ConfigurationError
 
 DEFAULT_DATABASE_URL = "sqlite:///twilio-compat.db"
 
 RateLimits = Literal["auto", "on", "off"]
+ParticipantRole = Literal["channel user", "channel admin"]
+UserRole = Literal["service user", "service admin"]
+
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "rate_limits": get_args(RateLimits),
+    "participant_role": get_args(ParticipantRole),
+    "user_role": get_args(UserRole),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,10 @@ class Settings:
     """Longest time one call may take with all its retries."""
     reachability: bool = False
     """Whether to keep track of who is connected, for ``user.isOnline``; off at Twilio, too, unless switched on."""
+    participant_role: ParticipantRole = "channel user"
+    """Role of every member of a conversation who was given none, its creator aside, who is a ``channel admin``."""
+    user_role: UserRole = "service user"
+    """Role of every user who was given none; it holds in each conversation they are in."""
     poll_interval: float = 1.0
     """Pause between two looks for news, per signed-in user."""
     sweep_interval: float = 30.0
@@ -66,10 +78,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the numbers: a pause of none would keep asking the service without end; and the choices."""
-        if self.rate_limits not in get_args(RateLimits):
-            raise ConfigurationError(
-                f"The setting rate_limits must be one of {', '.join(get_args(RateLimits))}, not {self.rate_limits!r}"
-            )
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ConfigurationError(
+                    f"The setting {name} must be one of {', '.join(choices)}, not {value!r}"
+                )
         for each in fields(self):
             value = getattr(self, each.name)
             if type(each.default) in (int, float) and not (isinstance(value, int | float) and value > 0):
@@ -100,5 +113,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "twilio_api_key": "TWILIO_API_KEY",
     "twilio_api_secret": "TWILIO_API_SECRET",
     "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
+    "participant_role": "TWILIO_COMPAT_PARTICIPANT_ROLE",
+    "user_role": "TWILIO_COMPAT_USER_ROLE",
 }
 """Which variable each field of `Settings` is read from."""

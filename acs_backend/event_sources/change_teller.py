@@ -59,7 +59,7 @@ class ChangeTeller:
         known = await self._conversations.known(user, {each.thread_id for each in news if each.thread_id})
         names = await self._identities.names({each.acs_id for each in news if each.acs_id})
         typists = await self._typists(news)
-        events = [_event(each, known, names, typists) for each in news]
+        events = [self._event(each, known, names, typists) for each in news]
         return [each for each in events if each is not None]
 
     def _is_news(self, change: Change, user: AcsUser, threads: Collection[str]) -> bool:
@@ -78,25 +78,23 @@ class ChangeTeller:
         threads = {each.thread_id for each in news if each.kind is Kind.TYPING and each.thread_id}
         return {each: await self._participants.rows(each) for each in threads}
 
-
-def _event(
-    change: Change, known: Mapping[str, Known], names: Mapping[str, str], typists: _Rows
-) -> Event | None:
-    if change.kind is Kind.USER:
-        return UserUpdated(user=change_contents.user(change.content))
-    found = known.get(change.thread_id or "")
-    if found is None:
-        return None
-    if change.kind is Kind.CONVERSATION:
-        as_changed = change_contents.conversation(change.content, found)
-        return ConversationUpdated(conversation=records.conversation(as_changed, joined=True))
-    acs_id = change.acs_id or ""
-    if acs_id not in names:
-        return None
-    if change.kind is Kind.PARTICIPANT:
-        row = change_contents.participant(change.content)
-        return ParticipantUpdated(participant=records.participant(found.row, names[acs_id], row))
-    row = typists[found.row.thread_id].get(acs_id) or records.without_row(found.row, acs_id)
-    return TypingStarted(
-        participant=records.participant(found.row, names[acs_id], row), timeout=TYPING_TIMEOUT
-    )
+    def _event(
+        self, change: Change, known: Mapping[str, Known], names: Mapping[str, str], typists: _Rows
+    ) -> Event | None:
+        if change.kind is Kind.USER:
+            return UserUpdated(user=change_contents.user(change.content))
+        found = known.get(change.thread_id or "")
+        if found is None:
+            return None
+        if change.kind is Kind.CONVERSATION:
+            as_changed = change_contents.conversation(change.content, found)
+            return ConversationUpdated(conversation=records.conversation(as_changed, joined=True))
+        acs_id = change.acs_id or ""
+        if acs_id not in names:
+            return None
+        if change.kind is Kind.PARTICIPANT:
+            row = change_contents.participant(change.content)
+            return ParticipantUpdated(participant=self._participants.record(found.row, names[acs_id], row))
+        row = typists[found.row.thread_id].get(acs_id) or records.without_row(found.row, acs_id)
+        typist = self._participants.record(found.row, names[acs_id], row)
+        return TypingStarted(participant=typist, timeout=TYPING_TIMEOUT)

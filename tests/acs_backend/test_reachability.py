@@ -10,6 +10,7 @@ import pytest
 from acs_backend.clients import AcsUser
 from acs_backend.credentials import PresentedToken
 from acs_backend.reachability import LEASE, MOVED_ON_EVERY, Reachability
+from acs_backend.roles import DefaultRoles
 from acs_backend.store import changes as feed
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import Deployment, next_of, sign_in
@@ -51,7 +52,7 @@ def clock() -> Clock:
 
 
 def tracked(database: Database, clock: Clock) -> Reachability:
-    return Reachability(database, enabled=True, clock=clock, sleep=clock.sleep)
+    return Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=clock.sleep)
 
 
 def user(name: str) -> AcsUser:
@@ -88,7 +89,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
     async def die(_: float) -> None:
         await asyncio.Event().wait()
 
-    dead = Reachability(database, enabled=True, clock=clock, sleep=die)
+    dead = Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=die)
     connection = dead.connected(user("alice"))
     await connection.__aenter__()
     async with tracked(database, clock).connected(user("bob")):
@@ -99,7 +100,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
 
 
 async def test_nobody_is_anything_where_it_is_off(database: Database, clock: Clock) -> None:
-    off = Reachability(database, enabled=False, clock=clock, sleep=clock.sleep)
+    off = Reachability(database, DefaultRoles(), enabled=False, clock=clock, sleep=clock.sleep)
     async with off.connected(user("alice")):
         assert [] == await told(database)
 

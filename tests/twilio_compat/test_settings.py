@@ -22,6 +22,8 @@ def test_each_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
             "TWILIO_API_KEY": "SK1",
             "TWILIO_API_SECRET": "secret",
             "TWILIO_COMPAT_RATE_LIMITS": "off",
+            "TWILIO_COMPAT_PARTICIPANT_ROLE": "channel admin",
+            "TWILIO_COMPAT_USER_ROLE": "service admin",
             "PATH": "/bin",
         }
     )
@@ -31,6 +33,8 @@ def test_each_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
         twilio_api_key="SK1",
         twilio_api_secret="secret",
         rate_limits="off",
+        participant_role="channel admin",
+        user_role="service admin",
     )
 
 
@@ -59,6 +63,14 @@ def test_times_and_sizes_are_numbers_above_zero(name: str, value: Any) -> None:
         replace(Settings(), **{name: value})
 
 
-def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="rate_limits must be one of auto, on, off, not 'maybe'"):
-        Settings.from_environment({"TWILIO_COMPAT_RATE_LIMITS": "maybe"})
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("TWILIO_COMPAT_RATE_LIMITS", "rate_limits must be one of auto, on, off"),
+        ("TWILIO_COMPAT_PARTICIPANT_ROLE", "participant_role must be one of channel user, channel admin"),
+        ("TWILIO_COMPAT_USER_ROLE", "user_role must be one of service user, service admin"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are(variable: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{text}, not 'maybe'"):
+        Settings.from_environment({variable: "maybe"})
