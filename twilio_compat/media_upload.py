@@ -5,17 +5,19 @@ with one field, in the notation of httpx and requests, ``{"file": ("photo.png", 
 the content may be bytes, text, a path, an open file, an asynchronous iterable or a URL; whatever is not in memory is
 read piece by piece while it is sent.
 
-What this module opens it closes, however the upload ends. A file that the application opened stays open; an
-asynchronous generator of the application's is closed, as JavaScript's ``for await`` does.
+What this module opens it closes, however the upload ends. A file that the application opened stays open, and goes
+back to where it was if it can, so that a message that failed may be sent again. An asynchronous generator of the
+application's is closed, as JavaScript's ``for await`` does, and has nothing more to send.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import mimetypes
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from io import TextIOBase
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from io import BufferedReader, TextIOBase
 from pathlib import Path
 from typing import IO, Final, NotRequired, Protocol, TypeAlias, TypedDict, TypeGuard, cast, runtime_checkable
 
@@ -47,6 +49,19 @@ class BinaryFile(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return up to *size* bytes; none at the end."""
+
+
+@runtime_checkable
+class _SeekableFile(Protocol):
+    """A file that may be able to go back."""
+
+    closed: bool
+
+    def seekable(self) -> bool: ...
+
+    def tell(self) -> int: ...
+
+    def seek(self, offset: int, /) -> object: ...
 
 
 MediaContent: TypeAlias = (
@@ -82,9 +97,8 @@ class _SendableMedia:
     def accepts(self, value: object) -> bool:
         if isinstance(value, httpx.URL):
             return value.scheme in ("http", "https") and value.host != ""
-        kinds = (bytes, bytearray, memoryview, Path, BinaryFile, AsyncIterable)
-        binary = isinstance(value, kinds) and not isinstance(value, TextIOBase)
-        return binary or non_empty_string.accepts(value)
+        kinds = (bytes, bytearray, memoryview, Path, AsyncIterable)
+        return isinstance(value, kinds) or self._is_binary_file(value) or non_empty_string.accepts(value)
 
     def expected(self, value: object) -> str:
         forms = "a non-empty string, bytes, a path, a binary file, an asynchronous iterable of bytes"
@@ -92,6 +106,13 @@ class _SendableMedia:
 
     def got(self, value: object) -> str:
         return repr(value) if isinstance(value, httpx.URL) else non_empty_string.got(value)
+
+    @staticmethod
+    def _is_binary_file(value: object) -> bool:
+        """Tell a file that can be read here from one of text, and from one whose ``read`` is to be awaited."""
+        if not isinstance(value, BinaryFile) or isinstance(value, TextIOBase):
+            return False
+        return not inspect.iscoroutinefunction(value.read)
 
 
 _media: Final = _SendableMedia()
@@ -195,7 +216,7 @@ async def _opened(
             async with fetched(url) as file:
                 yield file.content, file
         case Path() as path:
-            with await asyncio.to_thread(path.open, "rb") as opened:
+            with await _open(path) as opened:
                 async with aclosing(_read(opened)) as content:
                     yield content, None
         case bytes() | bytearray() | memoryview() as content:
@@ -203,11 +224,13 @@ async def _opened(
         case str() as text:
             yield _utf8(text), None
         case AsyncIterable() as stream:
+            _check_unread(stream)
             async with aclosing(_checked(stream)) as content:
                 yield content, None
         case open_file:
-            async with aclosing(_read(open_file)) as content:
-                yield content, None
+            with _put_back(open_file):
+                async with aclosing(_read(open_file)) as content:
+                    yield content, None
 
 
 def _options_of(payload: SendMediaOptions | FormData) -> SendMediaOptions:
@@ -241,9 +264,50 @@ def _utf8(text: str) -> bytes:
         raise ArgumentError(f"The media are no Unicode text: {error.reason}; give bytes") from error
 
 
+async def _open(path: Path) -> IO[bytes]:
+    """Open a file in a thread, which cannot be called off: what it opens for nobody is closed."""
+    opening = asyncio.get_running_loop().run_in_executor(None, path.open, "rb")
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opened: asyncio.Future[BufferedReader]) -> None:
+    if opened.exception() is None:
+        opened.result().close()
+
+
+@contextmanager
+def _put_back(file: BinaryFile | IO[bytes]) -> Iterator[None]:
+    """Leave *file* where it was when the block began, if it can go back."""
+    if not isinstance(file, _SeekableFile) or not file.seekable():
+        yield
+        return
+    start = file.tell()
+    try:
+        yield
+    finally:
+        if not file.closed:
+            file.seek(start)
+
+
 async def _read(file: BinaryFile | IO[bytes]) -> AsyncGenerator[bytes, None]:
-    while piece := await asyncio.to_thread(file.read, _PIECE):
-        yield _bytes(piece)
+    while piece := await asyncio.to_thread(_piece_of, file):
+        yield piece
+
+
+def _piece_of(file: BinaryFile | IO[bytes]) -> bytes:
+    try:
+        return _bytes(file.read(_PIECE))
+    except StopIteration as error:  # which no future can hold: whoever waits for it would wait for ever
+        raise RuntimeError("The file raised StopIteration; read() returns b'' at the end") from error
+
+
+def _check_unread(stream: AsyncIterable[bytes]) -> None:
+    if inspect.isasyncgen(stream) and stream.ag_frame is None:
+        raise ArgumentError("The media were read before, and an asynchronous generator brings them once")
 
 
 async def _checked(stream: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import tempfile
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -103,3 +107,83 @@ async def test_a_file_of_the_application_stays_open_and_one_of_ours_does_not(tmp
     path.unlink()
     with pytest.raises(FileNotFoundError):
         await described({"contentType": "a/b", "media": path})
+
+
+class Slow(type(Path())):  # type: ignore[misc]  # Path is not to be subclassed before Python 3.12
+    """A file that takes until `go_on` is set to open."""
+
+    opened: threading.Event
+    go_on: threading.Event
+    file: IO[bytes]
+
+    def open(self, *args: object, **kwargs: object) -> IO[bytes]:
+        self.opened.set()
+        self.go_on.wait(5)
+        self.file = super().open(*args, **kwargs)
+        return self.file
+
+
+async def test_a_file_that_is_opened_for_nobody_any_more_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"content")
+    path = Slow(tmp_path / "f")
+    path.opened, path.go_on = threading.Event(), threading.Event()
+    upload = asyncio.create_task(described({"contentType": "a/b", "media": path}))
+    await asyncio.to_thread(path.opened.wait, 5)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    path.go_on.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    await asyncio.sleep(0)
+    assert path.file.closed
+
+
+async def test_a_file_is_left_where_it_was_to_be_sent_again(tmp_path: Path) -> None:
+    with (tmp_path / "f").open("wb+") as file, tempfile.NamedTemporaryFile() as temporary:
+        for each in (file, io.BytesIO(), temporary):
+            each.write(b"read content")
+            each.seek(5)
+            for _ in range(2):
+                assert b"content" == (await described({"contentType": "a/b", "media": each}))[2]
+
+
+async def test_a_generator_that_has_ended_is_not_an_empty_file() -> None:
+    async def source() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+
+    media = source()
+    assert b"x" == (await described({"contentType": "a/b", "media": media}))[2]
+    with pytest.raises(ArgumentError, match="were read before"):
+        await described({"contentType": "a/b", "media": media})
+
+
+class Faulty:
+    """A file whose ``read`` does what no file does."""
+
+    def __init__(self, *pieces: bytes | None) -> None:
+        self._pieces = iter(pieces)
+
+    def read(self, size: int) -> bytes:
+        return next(self._pieces)  # type: ignore[return-value]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    ("file", "error"),
+    [(Faulty(b"x"), RuntimeError), (Faulty(b"x", None), ArgumentError)],
+    ids=["ends as an iterator", "has nothing yet"],
+)
+async def test_a_file_that_ends_otherwise_than_files_do_is_an_error(
+    file: Faulty, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        async with asyncio.timeout(5):
+            await described({"contentType": "a/b", "media": file})
+
+
+def test_a_file_whose_read_is_to_be_awaited_is_refused_unread() -> None:
+    class Upload:
+        async def read(self, size: int = -1) -> bytes:
+            raise AssertionError
+
+    with pytest.raises(ArgumentError, match=r"instance of Upload"):
+        check_media({"contentType": "a/b", "media": Upload()})
