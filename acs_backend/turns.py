@@ -5,6 +5,7 @@ of rates. It finds the line of a request, waits for the turn, and sends. A turn 
 the call is not waited for: the request is not sent, and the caller is told at once.
 
 The wait does not count as time of the attempt (see `acs_backend.retries`); the request has its full time afterwards.
+Who has other things to do says with `patience` how long to wait at most, whatever the deadline.
 
 Asleep, the policy passes everything on; the first 429 wakes it. That is for an emulator on this machine, which counts
 requests only if it was told to.
@@ -14,7 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +38,19 @@ SWEPT_AT = 1024
 
 _Request = PipelineRequest[Any]  # the SDK's own requests are of two unrelated classes
 _Response = PipelineResponse[Any, Any]
+
+
+_patience: ContextVar[float] = ContextVar("patience", default=math.inf)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Let no enclosed request wait longer than *seconds* for its turn; `RateLimitedError` where it would have to."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 class Turns:
@@ -74,14 +90,15 @@ class Turns:
 
     async def send(self, line: Line, user_id: str, send: Callable[[], Awaitable[_Response]]) -> _Response:
         """Wait for the turn, and send; again while ACS refuses it as too early. `RateLimitedError` without a turn."""
-        attempt, moved = current_attempt(), asyncio.Event()
+        attempt, moved, now = current_attempt(), asyncio.Event(), self._clock()
+        latest = math.inf if attempt is None else attempt.until - TIME_TO_ANSWER
         place = Place(
             user=user_id,
-            until=math.inf if attempt is None else attempt.until - TIME_TO_ANSWER,
+            until=min(latest, now + _patience.get()),
             is_background=attempt is not None and attempt.is_background,
             moved=moved.set,
         )
-        line.join(place, self._clock())
+        line.join(place, now)
         while True:
             await self._turn(line, place, moved)
             response = await self._under_way(line, place, send)

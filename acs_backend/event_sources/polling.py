@@ -46,7 +46,15 @@ from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listings
 from acs_backend.store.changes import Change, ForgottenChangesError, Kind
-from twilio_compat.errors import ClosedError, ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from acs_backend.turns import patience
+from twilio_compat.errors import (
+    ClosedError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    TokenError,
+    TwilioCompatError,
+)
 from twilio_compat.events import (
     ConversationJoined,
     ConversationUpdated,
@@ -66,6 +74,8 @@ SMALLEST_PAGE = 20
 """Entries that a reading asks for at least."""
 READS_AT_ONCE = 8
 THREADS_IN_USE = 100
+LONGEST_WAIT = 1.0
+"""Seconds that the reading of one thread may wait for ACS's rates while the other threads' news wait for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,15 +280,18 @@ class Subscription:
         return change.acs_id == self._user.id or change.thread_id in self._cursors
 
     async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
-        """Read one thread; one that cannot be read any more does not stop the others, the next tick misses it."""
+        """Read one thread; one that cannot be read does not stop the others.
+
+        The next tick misses it, or comes back to it where it is read by so many that ACS takes no more for now.
+        """
         try:
-            with translated(Subject.CONVERSATION):
+            with translated(Subject.CONVERSATION), patience(LONGEST_WAIT):
                 cursor = self._cursors.get(thread_id)
                 if cursor is None:
                     await self._gain(thread_id, glance, now)
                 else:
                     await self._read(thread_id, cursor, glance, now)
-        except (ForbiddenError, NotFoundError):
+        except (ForbiddenError, NotFoundError, RateLimitedError):
             return
 
     async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, now: float) -> None:

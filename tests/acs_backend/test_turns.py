@@ -18,12 +18,13 @@ import pytest
 from acs_backend import AcsBackend
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.retries import OneAttempt, Retries
-from acs_backend.turns import open_turns
+from acs_backend.turns import open_turns, patience
 from acs_emulator import Emulator, Exchange, Options
-from tests.acs_backend.deployment import Deployment, bodies, room, send, sign_in
+from tests.acs_backend.deployment import Deployment, bodies, next_event, next_of, page, room, send, sign_in
 from tests.acs_backend.stub_service import StubService, says
 from tests.acs_backend.test_clients import SENT, THREAD, Tokens
 from twilio_compat.errors import RateLimitedError, ServiceTimeoutError
+from twilio_compat.events import MessageAdded, Synchronized
 
 
 class FastTime:
@@ -52,12 +53,14 @@ class Strict:
         self.clock = clock
         self.exchanges = exchanges
 
-    def backend(self, *, deadline: float = 60.0, rate_limits: str = "on") -> AcsBackend:
+    def backend(
+        self, *, deadline: float = 60.0, rate_limits: str = "on", poll_interval: float = 0.05
+    ) -> AcsBackend:
         fields = {
             each: getattr(self.deployment.settings, each) for each in self.deployment.settings.__slots__
         }
         settings = type(self.deployment.settings)(
-            **fields | {"deadline": deadline, "rate_limits": rate_limits}
+            **fields | {"deadline": deadline, "rate_limits": rate_limits, "poll_interval": poll_interval}
         )
         backend = AcsBackend(settings, clock=self.clock, sleep=self.clock.sleep)
         self.deployment._resources.push_async_callback(backend.close)
@@ -187,6 +190,38 @@ async def test_a_cancelled_sender_gives_the_turn_to_the_next(strict: Strict) -> 
     assert [str(each) for each in (*range(10), *range(30, 35))] == sorted(
         map(str, await bodies(backend, alice, chat)), key=int
     )
+
+
+async def test_a_thread_that_is_read_too_often_holds_up_no_news_of_the_others(tmp_path: Path) -> None:
+    async with strictly(tmp_path, speed=4.0) as strict:
+        backend, elsewhere = strict.backend(poll_interval=1.0), strict.backend()
+        alice, bob = await sign_in(backend, "alice", "bob")
+        crowded, calm = [await room(backend, alice, "alice", "bob") for _ in range(2)]
+        async with backend.subscribe(bob) as events:
+            await next_of(events, Synchronized)
+            await asyncio.gather(*(page(backend, bob, crowded) for _ in range(25)))
+            began = strict.clock()
+            for chat, text in ((crowded, "later"), (calm, "soon")):
+                await send(elsewhere, alice, chat, text)
+            told = [(await next_event(events), strict.clock() - began) for _ in range(2)]
+    soon, later = ((each.message.body, after) for each, after in told if isinstance(each, MessageAdded))
+    assert ("soon", "later", True) == (soon[0], later[0], soon[1] + 1.0 < later[1])
+
+
+async def test_who_has_no_patience_is_told_at_once_that_the_turn_is_far() -> None:
+    clock = FastTime(1.0)
+    turns = open_turns("on", "http://127.0.0.1:1", clock=clock, sleep=clock.sleep)
+    retries = Retries(deadline=60.0, attempt_timeout=5.0, clock=clock, sleep=clock.sleep)
+    async with StubService(SENT) as stub:
+        clients = AcsClients(stub.endpoint, None, timeout=5.0, turns=turns)
+        thread = clients.thread(AcsUser("8:acs:alice", Tokens("t")), THREAD)
+        with patience(1.0):
+            for _ in range(10):
+                await retries.once(lambda: thread.send_message("hello"))
+            with pytest.raises(RateLimitedError, match="10 message writes in 10 seconds"):
+                await retries.once(lambda: thread.send_message("hello"))
+        await clients.close()
+    assert (10, True) == (len(stub.requests), clock() < 5.0)
 
 
 async def test_the_wait_for_a_turn_is_no_time_of_the_request() -> None:
