@@ -39,7 +39,7 @@ from acs_backend.ledger.foresight import NOTICE
 from acs_backend.ledger.listings import items
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.records import Known
-from acs_backend.retries import Retries
+from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
 from acs_backend.store import changes as feed
@@ -161,7 +161,8 @@ class Conversations:
         row, _ = await self._look(actor, await self.find(actor, sid))
         user = await self._identities.acting(actor)
         await self._roles.check_member(actor.identity, user.id, row, Permission.DELETE_CONVERSATION)
-        await self.as_member_or_creator(actor, row, lambda user: self._delete_thread(user, row.thread_id))
+        delete = removal(lambda user: self._delete_thread(user, row.thread_id))
+        await self.as_member_or_creator(actor, row, delete)
         async with self._database.write() as connection:
             await table.mark_deleted(connection, row.thread_id, self._now())
             await feed.add(connection, Kind.MEMBERSHIP, now=self._now(), thread_id=row.thread_id)

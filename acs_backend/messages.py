@@ -29,7 +29,7 @@ from acs_backend.media import Media
 from acs_backend.message_pages import MessagePages, Wanted
 from acs_backend.message_translator import MessageTranslator, visible
 from acs_backend.participants import Participants
-from acs_backend.retries import Retries
+from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
 from acs_backend.sender import Outgoing, Sender
 from acs_backend.sids import participant_sid
@@ -193,7 +193,7 @@ class Messages:
         row, old = await self._find(user, thread_id, message_sid)
         author = await self._author(actor, user, thread_id, old, Permission.DELETE_ANY_MESSAGE)
         thread = self._clients.thread(author, thread_id)
-        await self._change(lambda: thread.delete_message(old.id), by_author=author is user)
+        await self._change(removal(lambda: thread.delete_message(old.id)), by_author=author is user)
         await self._pages.mark_deleted(thread_id, [row.message_id])
         self._hub.nudge(thread_id)
 

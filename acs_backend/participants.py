@@ -37,7 +37,7 @@ from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.listings import Listings
 from acs_backend.member_edits import MemberEdits, edited
 from acs_backend.read_receipts import ReadReceipts
-from acs_backend.retries import Retries
+from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles, checked_channel_role
 from acs_backend.sids import participant_sid
 from acs_backend.store import changes as feed
@@ -333,7 +333,9 @@ class Participants:
         async def remove(user: AcsUser) -> None:
             await self._clients.thread(user, conversation.thread_id).remove_participant(leaving)
 
-        await self._conversations.as_member_or_creator(actor, conversation, remove)
+        leaves = acs_id == (await self._identities.acting(actor)).id
+        gone = {403, 404} if leaves else {404}  # who has left may not even ask
+        await self._conversations.as_member_or_creator(actor, conversation, removal(remove, gone=gone))
         await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)

@@ -12,6 +12,7 @@ A failed call belongs to one of four kinds:
   answer that cannot be read. It may have had its effect.
 
 `Retries.idempotent` repeats all but refusals; for reads, and for writes that a second copy does not change.
+A call that the service refuses once it has had its effect is one of those if it is a `removal`.
 `Retries.once` repeats only what had no effect, and turns the ambiguous kind into `OutcomeUnknown`, so that the
 caller finds out what happened before it tries again.
 
@@ -28,12 +29,12 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import aiohttp
 from azure.core.exceptions import (
@@ -45,6 +46,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.25
@@ -159,7 +161,7 @@ class Retries:
                 call, self.until() if until is None else until, may_repeat=had_no_effect
             )
         except Exception as error:
-            if is_transient(error) and not had_no_effect(error):
+            if not _is_clear(error):
                 raise OutcomeUnknown(error) from error
             raise
 
@@ -203,6 +205,33 @@ class OneAttempt(Retries):
         """Run *call* within the time for one attempt."""
         async with self._attempt(self._clock() + self._attempt_timeout, is_background=True):
             return await call()
+
+
+def removal(
+    call: Callable[P, Awaitable[None]], *, gone: Collection[int] = frozenset({404})
+) -> Callable[P, Awaitable[None]]:
+    """Return *call*, which takes something away, such that it may be repeated.
+
+    Once it may have had its effect, a refusal with a status in *gone* says that it had.
+    """
+    is_unclear = False
+
+    async def attempt(*args: P.args, **kwargs: P.kwargs) -> None:
+        nonlocal is_unclear
+        try:
+            await call(*args, **kwargs)
+        except BaseException as error:
+            if is_unclear and isinstance(error, HttpResponseError) and error.status_code in gone:
+                return
+            is_unclear = is_unclear or not (isinstance(error, Exception) and _is_clear(error))
+            raise
+
+    return attempt
+
+
+def _is_clear(error: Exception) -> bool:
+    """Say whether a call that ended with *error* certainly changed nothing."""
+    return had_no_effect(error) or not is_transient(error)
 
 
 def had_no_effect(error: Exception) -> bool:

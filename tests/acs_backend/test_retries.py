@@ -16,7 +16,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from acs_backend.retries import OneAttempt, OutcomeUnknown, Retries, current_attempt
+from acs_backend.retries import OneAttempt, OutcomeUnknown, Retries, current_attempt, removal
 
 
 class Clock:
@@ -297,3 +297,52 @@ async def test_after_a_pause_the_attempt_has_its_full_time_and_no_more() -> None
     with pytest.raises(OutcomeUnknown) as caught:
         await retries(Clock(), attempt_timeout=0.01).once(call)
     assert isinstance(caught.value.cause, TimeoutError)
+
+
+def removing(*outcomes: Exception | str) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+    """Return such a `scripted` call as something that takes something away."""
+    call, runs = scripted(*outcomes)
+
+    async def remove() -> None:
+        await call()
+
+    return removal(remove, gone={403, 404}), runs
+
+
+@pytest.mark.parametrize("error", [status(503), TimeoutError(), connection_lost(), DecodeError(message="?")])
+@pytest.mark.parametrize("refusal", [403, 404])
+async def test_what_is_gone_after_an_unclear_answer_was_taken_away_by_that_attempt(
+    error: Exception, refusal: int
+) -> None:
+    remove, runs = removing(error, status(refusal))
+    await retries(Clock()).idempotent(remove)
+    assert 2 == len(runs)
+
+
+@pytest.mark.parametrize("error", [status(429), not_connected()], ids=["throttled", "not connected"])
+async def test_what_is_gone_after_an_attempt_without_effect_was_gone_before(error: Exception) -> None:
+    remove, runs = removing(error, status(404))
+    with pytest.raises(HttpResponseError):
+        await retries(Clock()).idempotent(remove)
+    assert 2 == len(runs)
+
+
+async def test_a_refusal_makes_no_later_one_a_success() -> None:
+    remove, _ = removing(status(403))
+    for _ in range(2):
+        with pytest.raises(HttpResponseError):
+            await retries(Clock()).idempotent(remove)
+
+
+async def test_after_an_attempt_that_hung_what_is_gone_was_taken_away() -> None:
+    outcomes: list[Exception | None] = [None, status(404)]
+
+    async def remove() -> None:
+        outcome = outcomes.pop(0)
+        if outcome is None:
+            await asyncio.Event().wait()
+        else:
+            raise outcome
+
+    await retries(Clock(), attempt_timeout=0.01).idempotent(removal(remove))
+    assert [] == outcomes
