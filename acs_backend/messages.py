@@ -102,7 +102,9 @@ class Messages:
         encoded = await self._translator.encode(thread_id, draft, content=content)
         with self._hub.sending(thread_id, draft.mutation_id):
             author = None if actor.identity == user.id else actor.identity
-            row = await self._sender.send(user, thread_id, Outgoing(draft.mutation_id, author, encoded))
+            row = await self._sender.send(
+                user, thread_id, Outgoing(draft.mutation_id, author, encoded, draft.is_first)
+            )
             members = await self._participants.recent_rows(thread_id)
             sent = _sent(actor, conversation_sid, draft, row)
             message = replace(

@@ -4,15 +4,19 @@ ACS has no way to say "this is the message I sent before". So each message carri
 When a post ends without a clear answer, the sender lists the newest messages and looks for that id before it posts
 again. A copy that turns up even later is hidden by the ledger.
 
-When the deadline passes with the outcome still unknown, the error says so. A further call with the same mutation id
-looks before it posts, so a caller may repeat it without doubling the message.
+When the deadline passes with the outcome still unknown, the error says so. A caller may then repeat the draft, here or
+in another process: unless it is said to be the first of its mutation id, a send looks before it posts. What this
+process sent itself it remembers for a while, whatever is said; and of two sends at once the second waits for the first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from azure.communication.chat import SendChatMessageResult
 from azure.core.exceptions import AzureError, DeserializationError
@@ -35,14 +39,21 @@ FIRST_LOOK = 10
 """Entries that a search for a message asks for first."""
 REMEMBERED_SENDS = 10_000
 
+_Key: TypeAlias = tuple[str, str]
+"""Thread and mutation id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way. ``author`` is the name that native clients show; None where there is none."""
+    """A message on its way. ``author`` is the name that native clients show; None where there is none.
+
+    ``is_first``: it cannot have been sent before, by any process.
+    """
 
     mutation_id: str
     author: str | None
     message: EncodedMessage
+    is_first: bool
 
 
 class Sender:
@@ -57,34 +68,51 @@ class Sender:
         self._ledger = ledger
         self._recorder = recorder
         self._deadline = deadline
-        self._unclear: OrderedDict[str, None] = OrderedDict()
-        """Mutation ids of sends that may have had their effect without this process knowing."""
+        self._known: OrderedDict[_Key, LedgerRow | None] = OrderedDict()
+        """The rows of what was sent lately; None for a send that may have had its effect without this process knowing."""
+        self._under_way: dict[_Key, asyncio.Event] = {}
 
     async def send(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> LedgerRow:
         """Post the message and return its row. `ForbiddenError` 50430, `NotFoundError` 50350, `BackendError`."""
+        key = (thread_id, outgoing.mutation_id)
         try:
-            async with asyncio.timeout(self._deadline):
-                with translated(Subject.CONVERSATION):
-                    sending = await self._post(user, thread_id, outgoing)
-                    row = await self._indexed(sending)
+            async with asyncio.timeout(self._deadline), self._alone(key):
+                row = self._known.get(key) or await self._send(user, thread_id, outgoing)
         except (TwilsockUpstreamError, RateLimitedError):
             raise
         except TimeoutError as error:
-            self._note_unclear(outgoing.mutation_id)
+            self._note(key, None)
             raise ServiceTimeoutError(
                 "No answer within the deadline; whether the message was sent is unknown"
             ) from error
         except BaseException:
-            self._note_unclear(outgoing.mutation_id)
+            self._note(key, None)
             raise
-        self._unclear.pop(outgoing.mutation_id, None)
+        self._note(key, row)
         return row
 
+    @asynccontextmanager
+    async def _alone(self, key: _Key) -> AsyncIterator[None]:
+        """Wait for others who send the same message."""
+        while (other := self._under_way.get(key)) is not None:
+            await other.wait()
+        ended = self._under_way[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._under_way[key]
+            ended.set()
+
+    async def _send(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> LedgerRow:
+        with translated(Subject.CONVERSATION):
+            return await self._indexed(await self._post(user, thread_id, outgoing))
+
     async def _post(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> Sending:
-        until = self._retries.until()
+        until, key = self._retries.until(), (thread_id, outgoing.mutation_id)
         async with self._recorder.sending(user, thread_id, outgoing.mutation_id) as sending:
-            if outgoing.mutation_id in self._unclear:
+            if key in self._known:
                 self._recorder.cast_doubt(sending)
+            if key in self._known or not outgoing.is_first:
                 sending.message_id = await self._look_for(sending)
             attempt = 0
             while sending.message_id is None:
@@ -92,7 +120,7 @@ class Sender:
                     sending.message_id = await self._post_once(sending, outgoing, until)
                 except OutcomeUnknown:
                     self._recorder.cast_doubt(sending)
-                    self._note_unclear(outgoing.mutation_id)
+                    self._note(key, None)
                     if not await self._retries.pause(attempt, until):
                         raise
                     sending.message_id = await self._look_for(sending)
@@ -132,7 +160,7 @@ class Sender:
         except (AzureError, DeserializationError, RateLimitedError) as error:
             raise OutcomeUnknown(error) from error
 
-    def _note_unclear(self, mutation_id: str) -> None:
-        self._unclear[mutation_id] = None
-        if len(self._unclear) > REMEMBERED_SENDS:
-            self._unclear.popitem(last=False)
+    def _note(self, key: _Key, row: LedgerRow | None) -> None:
+        self._known[key] = row
+        if len(self._known) > REMEMBERED_SENDS:
+            self._known.popitem(last=False)

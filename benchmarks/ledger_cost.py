@@ -127,10 +127,10 @@ def _send(sender: Sender, users: list[AcsUser], threads: list[str]) -> Send:
     marks = (uuid.uuid4().hex for _ in itertools.repeat(None))
 
     async def send(number: int, text: str) -> object:
-        draft = MessageDraft(mutation_id=next(marks), body=text)
+        draft = MessageDraft(mutation_id=next(marks), is_first=True, body=text)
         encoded = message_codec.encode(draft, {}, budget=1024)
         return await sender.send(
-            users[number], threads[number], Outgoing(draft.mutation_id, "author", encoded)
+            users[number], threads[number], Outgoing(draft.mutation_id, "author", encoded, draft.is_first)
         )
 
     return send

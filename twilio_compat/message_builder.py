@@ -97,6 +97,7 @@ class UnsentMessage:
         """Return the work of sending the message as it is now."""
         draft = MessageDraft(
             mutation_id=uuid4().hex,
+            is_first=True,
             body=self.text if self.mediaContent or self.contentSid else self.text or "",
             attributes=deepcopy(self.attributes),
             subject=self.emailOptions.get("subject"),

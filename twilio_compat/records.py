@@ -252,7 +252,8 @@ class MessageRecord:
 class MessageDraft:
     """A message to be sent; the media are uploaded before, with `Media.upload`.
 
-    ``mutation_id`` names this attempt to send: a backend that sees it twice has one message, not two.
+    ``mutation_id`` names the message before it has a sid: a draft that is sent twice, because nobody knows what became
+    of the first attempt, is one message. ``is_first`` says that this is the first attempt, which spares a look.
     With a ``content_sid`` the body is that template's text, its placeholders filled from ``content_variables``.
     """
 
@@ -263,6 +264,7 @@ class MessageDraft:
     media: tuple[MediaRecord, ...] = ()
     content_sid: str | None = None
     content_variables: Mapping[str, str] = field(default_factory=dict)
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

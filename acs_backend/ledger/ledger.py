@@ -228,7 +228,7 @@ async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[A
         if standing is None or standing.native:
             continue
         held = await _held(connection, thread_id, arrivals, standing)
-        marks = [each.mutation_id for each in arrivals if each.repeated and each.mutation_id]
+        marks = [each.mutation_id for each in arrivals if each.mutation_id]
         mutations = await store.by_mutations(connection, thread_id, marks)
         new = allocate(thread_id, arrivals, next_index=standing.next_index, known=held, mutations=mutations)
         appended += [(thread_id, each) for each in new]

@@ -274,7 +274,8 @@ class Recorder:
                     rows = await self._write(unsure)
             finally:
                 for thread_id, each in unsure:
-                    if row := rows.get((thread_id, each.arrival.message_id)):
+                    row = rows.get((thread_id, each.arrival.message_id))
+                    if row is not None and row.index is not None:
                         each.resolve(row)
                     else:
                         self._thread(thread_id).send_to_look(each)

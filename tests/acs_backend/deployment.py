@@ -135,8 +135,9 @@ async def room(backend: AcsBackend, creator: Actor, *members: str) -> Conversati
 
 
 def draft(body: str | None, **more: Any) -> MessageDraft:
-    """Return a message with a mutation id of its own."""
-    return MessageDraft(**({"mutation_id": f"mutation-{next(_numbers)}", "body": body} | more))
+    """Return a message with a mutation id of its own, or with another one that was not used yet."""
+    fields = {"mutation_id": f"mutation-{next(_numbers)}", "is_first": True, "body": body}
+    return MessageDraft(**(fields | more))
 
 
 async def send(
