@@ -29,7 +29,7 @@ Keys and values together stay within a budget of UTF-8 bytes. They are placed in
 they do not fit; the keys for ACS clients are left out, since the media can still be read. The overflow's id is the
 hash of its text, so writing it twice is harmless and an edit never changes what another reader is about to read.
 
-ACS refuses an empty content. A message without a body carries its file names instead, and the hash in ``twBody``
+ACS refuses an empty content. A message without a body carries its file names instead, as far as they fit, and the hash in ``twBody``
 tells that stand-in from a text that an ACS client has put in its place since: the body follows the content.
 
 A message without ``twId`` comes from an ACS client: its content is the body, and the files it names in
@@ -53,6 +53,8 @@ from twilio_compat.records import JSONValue, MediaRecord, MessageDraft
 
 CONTENT_LIMIT = 28 * 1024
 """UTF-8 bytes that ACS takes as the content of a message."""
+LONGEST_CHARACTER = 4
+"""UTF-8 bytes of any character, at most."""
 ATTRIBUTES_LIMIT = 4 * 1024
 """UTF-8 bytes of JSON that Twilio takes as the attributes of a message."""
 SUBJECT_LIMIT = 256
@@ -223,7 +225,8 @@ def _content(draft: MessageDraft) -> str:
 
 
 def _stand_in(media: Sequence[MediaRecord]) -> str:
-    return ", ".join(each.filename or each.content_type for each in media) or NO_TEXT
+    names = ", ".join(each.filename or each.content_type for each in media)
+    return names[: CONTENT_LIMIT // LONGEST_CHARACTER] or NO_TEXT
 
 
 def _ids(draft: MessageDraft, content: str) -> dict[str, str]:

@@ -242,3 +242,18 @@ def test_what_is_no_address_on_the_web_is_no_file(url: JSONValue) -> None:
 def test_the_scheme_of_a_link_is_written_in_any_case() -> None:
     (file,) = codec.decode("x", {codec.ATTACHMENT_URL: "HTTPS://f.example/plan.pdf"}).media
     assert "plan.pdf" == file.filename
+
+
+def test_file_names_that_are_longer_than_a_message_are_no_reason_to_refuse_it() -> None:
+    media = tuple(
+        MediaRecord(sid=media_sid(str(each)), content_type="a/b", size=1, filename="\U0001f600" * 10_240)
+        for each in range(10)
+    )
+    encoded = codec.encode(
+        MessageDraft(mutation_id="m", body=None, media=media),
+        {each.sid: "https://f/" for each in media},
+        budget=1024,
+    )
+    assert codec.CONTENT_LIMIT >= len(encoded.content.encode())
+    decoded = codec.decode(encoded.content, encoded.metadata, encoded.overflow)
+    assert (None, media) == (decoded.body, decoded.media)
