@@ -26,13 +26,19 @@ from datetime import datetime
 
 from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.storage.blob import BlobBlock, BlobSasPermissions, ContentSettings, generate_blob_sas
+from azure.storage.blob import (
+    BlobBlock,
+    BlobSasPermissions,
+    ContentSettings,
+    StorageErrorCode,
+    generate_blob_sas,
+)
 from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 
 from acs_backend.connection_string import is_loopback
 from acs_backend.errors import Subject, translated
 from acs_backend.retries import Retries, is_transient
-from twilio_compat.errors import ConfigurationError
+from twilio_compat.errors import ConfigurationError, NotFoundError
 from twilio_compat.settings import Settings
 
 BLOCK_SIZE = 1024 * 1024
@@ -44,7 +50,7 @@ VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
 
 class Blobs:
-    """One container, made when missing. Nothing is opened before the first call."""
+    """One container, made when missing, also where somebody deletes it later. Nothing is opened before the first call."""
 
     def __init__(
         self, settings: Settings, transport: AioHttpTransport, *, clock: Callable[[], float] = time.monotonic
@@ -85,7 +91,7 @@ class Blobs:
     # Requests
 
     async def _put_whole(self, blob: BlobClient, content: bytes, settings: ContentSettings) -> None:
-        await self._request(
+        await self._put(
             lambda wait: blob.upload_blob(
                 content, overwrite=True, content_settings=settings, read_timeout=wait
             ),
@@ -110,10 +116,21 @@ class Blobs:
         )
 
     async def _stage(self, blob: BlobClient, name: str, block: bytes) -> None:
-        await self._request(
+        await self._put(
             lambda wait: blob.stage_block(name, block, length=len(block), read_timeout=wait),
             size=len(block) * BLOCKS_AT_ONCE,
         )
+
+    async def _put(self, call: Callable[[float], Awaitable[object]], *, size: int) -> None:
+        """Make a request that brings bytes; where the container was deleted meanwhile, make it anew and repeat that."""
+        try:
+            await self._request(call, size=size)
+        except NotFoundError as error:
+            if getattr(error.__cause__, "error_code", None) != StorageErrorCode.CONTAINER_NOT_FOUND:
+                raise
+            self._made = False
+            await self._container()
+            await self._request(call, size=size)
 
     async def _request(self, call: Callable[[float], Awaitable[object]], *, size: int = 0) -> None:
         """Make a request, which is told how many seconds it may wait, while *size* bytes go over the line."""

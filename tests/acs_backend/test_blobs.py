@@ -106,6 +106,17 @@ async def test_a_file_of_any_size_arrives_whole(emulator: Emulator, size: int) -
     assert source.has_ended
 
 
+@pytest.mark.parametrize("size", [10, 3 * BLOCK_SIZE], ids=["small", "large"])
+async def test_a_container_that_was_deleted_is_made_anew(emulator: Emulator, size: int) -> None:
+    storage, source = emulator.storage_connection_string, Source(size)
+    async with opened(storage) as blobs:
+        await blobs.put("before", Source(1).read(), TEXT)
+        with ContainerClient.from_connection_string(storage, CONTAINER) as container:
+            container.delete_container()
+        await blobs.put("one", source.read(), TEXT)
+    assert {"one": source.content} == stored(storage)
+
+
 async def test_a_few_blocks_are_on_their_way_at_once() -> None:
     now = most = 0
 
