@@ -23,10 +23,11 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import ContentSettings
 
 from acs_backend.blobs import BLOCK_SIZE, Blobs
-from acs_backend.sids import media_sid
+from acs_backend.sids import MEDIA, is_sid, media_sid
 from acs_backend.store import media as table
 from acs_backend.store.database import Database
-from twilio_compat.errors import ArgumentError, LimitError, NotFoundError
+from acs_backend.text import check_text
+from twilio_compat.errors import LimitError, NotFoundError
 from twilio_compat.records import MEGABYTE, Actor, MediaRecord, MediaUpload
 from twilio_compat.settings import Settings
 
@@ -57,10 +58,11 @@ class Media:
         self._blob_names: OrderedDict[str, str] = OrderedDict()
 
     async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
-        """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB)."""
+        """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB); `ArgumentError` for a name of no text."""
         if not _CONTENT_TYPE.match(upload.content_type):
             raise LimitError("Invalid message media content type", code=50511)
-        _check_size(upload.size or 0)
+        check_text(upload.filename or "", "A file name")
+        _check_size(len(upload.content) if isinstance(upload.content, bytes) else upload.size or 0)
         name = blob_name(uuid.uuid4().hex, upload.filename)
         counted = _Counted(upload.content)
         async with aclosing(counted.pieces()) as content:
@@ -122,7 +124,7 @@ class Media:
 
     async def _urls(self, sids: Collection[str], lifetime: float) -> dict[str, str]:
         names = {sid: self._blob_names[sid] for sid in sids if sid in self._blob_names}
-        names |= await self._look_up([sid for sid in sids if sid not in names])
+        names |= await self._look_up([sid for sid in sids if sid not in names and is_sid(sid, MEDIA)])
         missing = [sid for sid in sids if sid not in names]
         if missing:
             raise NotFoundError(f"Media not found: {', '.join(missing)}", code=50507)
@@ -186,9 +188,4 @@ def _content_settings(upload: MediaUpload) -> ContentSettings:
 
 def _disposition(filename: str | None) -> str | None:
     """Return the header that gives a download its true name, whatever characters are in it."""
-    if not filename:
-        return None
-    try:
-        return f"inline; filename*=UTF-8''{quote(filename, safe='')}"
-    except UnicodeEncodeError as error:
-        raise ArgumentError(f"The file name {filename!r} is not Unicode text") from error
+    return f"inline; filename*=UTF-8''{quote(filename, safe='')}" if filename else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from acs_backend.store.chunks import chunks
 from acs_backend.store.schema import media
 
 
@@ -36,8 +37,11 @@ async def insert_new(connection: AsyncConnection, rows: Sequence[MediaRow]) -> N
 
 async def blob_names(connection: AsyncConnection, sids: Collection[str]) -> dict[str, str]:
     """Return the blob name of each of *sids* that is known."""
-    rows = await connection.execute(select(media.c.sid, media.c.blob_name).where(media.c.sid.in_(sids)))
-    return {row.sid: row.blob_name for row in rows}
+    names: dict[str, str] = {}
+    for some in chunks(sids):
+        query = select(media.c.sid, media.c.blob_name).where(media.c.sid.in_(some))
+        names |= {row.sid: row.blob_name for row in await connection.execute(query)}
+    return names
 
 
 async def attach(connection: AsyncConnection, sids: Collection[str], thread_id: str, message_id: int) -> None:

@@ -169,10 +169,11 @@ async def test_a_file_without_a_proper_type_is_refused(storage: str, content_typ
     assert 50511 == caught.value.code
 
 
-async def test_a_file_name_that_is_no_text_is_refused(storage: str) -> None:
+@pytest.mark.parametrize("name", ["\ud800", "a\0b"])
+async def test_a_file_name_that_no_database_takes_is_refused(storage: str, name: str) -> None:
     async with opened(storage) as media:
         with pytest.raises(ArgumentError):
-            await media.upload(ALICE, text_file(filename="\ud800"))
+            await media.upload(ALICE, text_file(filename=name))
 
 
 async def test_more_files_than_are_remembered_have_their_urls(
@@ -193,6 +194,13 @@ async def test_an_unknown_file_is_not_found(storage: str) -> None:
         with pytest.raises(NotFoundError, match="ME0000") as caught:
             await media.temporary_urls(ALICE, ["ME" + "0" * 32])
     assert 50507 == caught.value.code
+
+
+async def test_what_is_no_sid_is_not_found(storage: str) -> None:
+    async with opened(storage) as media:
+        for sid in ("", "\ud800", "ME\0", "ME" + "0" * 31 + "\0"):
+            with pytest.raises(NotFoundError):
+                await media.temporary_urls(ALICE, [sid])
 
 
 @pytest.mark.parametrize(
