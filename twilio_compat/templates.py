@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from twilio_compat.errors import ArgumentError
@@ -20,6 +21,8 @@ __all__ = ["as_json", "fill_in", "read_templates", "text_of"]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _SID: Final = re.compile(r"HX[0-9a-f]{32}\Z")
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""Characters that JSON can name, and no database takes."""
 
 
 # Filling in
@@ -67,10 +70,7 @@ def read_templates(text: str, *, now: datetime) -> list[ContentTemplateRecord]:
 
     A date that is missing is *now*. `ArgumentError` says which template is wrong, and how.
     """
-    try:
-        found: JSONValue = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ArgumentError(f"This is no JSON: {error}") from error
+    found = _parsed(text)
     if isinstance(found, dict) and "contents" in found:
         found = found["contents"]
     templates = found if isinstance(found, list) else [found]
@@ -89,9 +89,24 @@ def as_json(record: ContentTemplateRecord) -> dict[str, JSONValue]:
     }
 
 
+def _parsed(text: str) -> JSONValue:
+    try:
+        found: JSONValue = json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(f"This is no JSON: {error}") from error
+    return found
+
+
+def _refused(constant: str) -> JSONValue:
+    """Refuse what Python reads, but no other reader of JSON."""
+    raise ValueError(f"{constant} is no number")
+
+
 def _record(data: JSONValue, which: str, now: datetime) -> ContentTemplateRecord:
     if not isinstance(data, dict):
         raise ArgumentError(f"{which} is no JSON object")
+    if any(map(_NO_TEXT.search, _strings(data))):
+        raise ArgumentError(f"{which} has half of a surrogate pair or a NUL in it, which is no text")
     sid = data.get("sid")
     if not isinstance(sid, str) or not _SID.match(sid):
         raise ArgumentError(f"{which} has the sid {sid!r}; it must be HX and 32 lower-case hex digits")
@@ -107,6 +122,17 @@ def _record(data: JSONValue, which: str, now: datetime) -> ContentTemplateRecord
         date_created=created,
         date_updated=_date(data, "date_updated", sid, created),
     )
+
+
+def _strings(data: JSONValue) -> Iterator[str]:
+    """Yield every text in *data*, keys included."""
+    match data:
+        case str():
+            yield data
+        case list():
+            yield from chain.from_iterable(map(_strings, data))
+        case dict():
+            yield from chain(data, chain.from_iterable(map(_strings, data.values())))
 
 
 def _variables(data: JSONValue, sid: str) -> dict[str, str]:

@@ -92,7 +92,11 @@ def test_a_date_without_a_zone_is_in_utc() -> None:
     [
         ("{", "This is no JSON"),
         ("[" * 100_000, "This is no JSON"),
+        ('{"x": NaN}', "This is no JSON: NaN is no number"),
         ("[1]", "Template 1 is no JSON object"),
+        (json.dumps(template(friendly_name="\0")), "Template 1 has .* a NUL in it"),
+        (json.dumps(template(types={"twilio/text": {"body": ["\ud800"]}})), "has half of a surrogate pair"),
+        (json.dumps(template(types={"\udfff": {}})), "has half of a surrogate pair"),
         (json.dumps([template(), template(sid="HX1")]), "Template 2 has the sid 'HX1'"),
         (json.dumps(template(sid=None)), "must be HX and 32 lower-case hex digits"),
         (json.dumps(template(friendly_name=5)), "friendly_name is 5"),
