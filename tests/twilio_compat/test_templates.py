@@ -16,19 +16,25 @@ from twilio_compat.templates import as_json, fill_in, read_templates, text_of
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SID = "HX" + "a1" * 16
 
+
+def texts(longest: int) -> st.SearchStrategy[str]:
+    """Return texts that every database and terminal takes."""
+    return st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=longest)
+
+
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | texts(10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(5), inner, max_size=3),
     max_leaves=8,
 )
 records = st.builds(
     ContentTemplateRecord,
     sid=st.integers(0, 16**32 - 1).map(lambda number: f"HX{number:032x}"),
-    friendly_name=st.text(max_size=20),
-    variables=st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3),
+    friendly_name=texts(20),
+    variables=st.dictionaries(texts(5), texts(10), max_size=3),
     types=st.dictionaries(
-        st.text(max_size=10),
-        st.dictionaries(st.text(max_size=5), json_values, max_size=3),
+        texts(10),
+        st.dictionaries(texts(5), json_values, max_size=3),
         min_size=1,
         max_size=3,
     ),
