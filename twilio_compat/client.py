@@ -193,6 +193,7 @@ class Client(ReplayEventEmitter):
         """Sign out: let promises and async listeners finish, release the backend. Safe to call twice."""
         await self._session.promises.drain(PROMISE_GRACE)
         await self._connection.close()
+        await self._session.promises.drain(0.0)  # begun meanwhile
         await self._listeners.drain(LISTENER_GRACE)
 
     @checked(token=non_empty_string)

@@ -13,6 +13,7 @@ from tests.support.journal import settle
 from tests.support.memory_backend import MemoryBackend, MemoryMessages, MemoryService
 from twilio_compat import CancellablePromise, Client, Conversation, Message
 from twilio_compat.errors import PromiseCancelledError
+from twilio_compat.media_upload import SendMediaOptions
 from twilio_compat.records import Actor, MessageDraft, MessageRecord
 
 
@@ -167,3 +168,22 @@ async def test_what_takes_too_long_is_called_off_with_the_client(
     with pytest.raises(PromiseCancelledError):
         await promise
     assert source.closed
+
+
+async def test_what_is_begun_while_the_client_shuts_down_is_called_off_with_it(
+    alice: Client, room: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twilio_compat.client.PROMISE_GRACE", 0.1)
+    sources, promises = [Source(), Source()], []
+
+    def begin(source: Source) -> None:
+        media: SendMediaOptions = {"contentType": "a/b", "media": source.read()}
+        promises.append(room.prepareMessage().addMedia(media).buildAndSend())
+
+    begin(sources[0])
+    asyncio.get_running_loop().call_later(0.01, begin, sources[1])
+    await alice.shutdown()
+    assert [PromiseCancelledError] * 2 == [
+        type(each) for each in await asyncio.gather(*promises, return_exceptions=True)
+    ]
+    assert [True, True] == [each.closed for each in sources]
