@@ -147,6 +147,8 @@ class Conversations:
         user = await self._identities.acting(actor)
         for permission in _needed(changes):
             await self._roles.check_member(actor.identity, user.id, row, permission)
+        if unique_name := changed(changes.unique_name, None):
+            await self._check_free(unique_name, row)
         renames = changes.friendly_name is not UNCHANGED
         row = await (
             self._rename(actor, row, changes) if renames else self._edits.write(row.thread_id, changes)
@@ -163,9 +165,7 @@ class Conversations:
         await self._roles.check_member(actor.identity, user.id, row, Permission.DELETE_CONVERSATION)
         delete = removal(lambda user: self._delete_thread(user, row.thread_id))
         await self.as_member_or_creator(actor, row, delete)
-        async with self._database.write() as connection:
-            await table.mark_deleted(connection, row.thread_id, self._now())
-            await feed.add(connection, Kind.MEMBERSHIP, now=self._now(), thread_id=row.thread_id)
+        await self._mark_deleted(row.thread_id)
         self._threads.pop(sid, None)
         self._hub.nudge(row.thread_id)
 
@@ -314,10 +314,33 @@ class Conversations:
     async def _delete_thread(self, user: AcsUser, thread_id: str) -> None:
         await self._clients.chat(user).delete_chat_thread(thread_id)
 
-    async def _check_free(self, unique_name: str) -> None:
+    async def _check_free(self, unique_name: str, row: Conversation | None = None) -> None:
+        """Refuse a name that another conversation than *row* has, unless that one is gone at ACS."""
         async with self._database.read() as connection:
-            if await table.by_unique_name(connection, unique_name) is not None:
-                raise name_taken()
+            holder = await table.by_unique_name(connection, unique_name)
+        if holder is None or (row is not None and holder.thread_id == row.thread_id):
+            return
+        if self._identities.direct or not await self._is_gone(holder):
+            raise name_taken()
+        await self._mark_deleted(holder.thread_id)
+
+    async def _is_gone(self, row: Conversation) -> bool:
+        """Whether a thread was deleted past this library, or by a process that died before it could say so.
+
+        The steward is in every thread that was made here; from one that knows native clients it may have been removed.
+        """
+        steward = await self._identities.steward()
+        try:
+            with translated(Subject.CONVERSATION):
+                await self._retries.idempotent(lambda: self._topic(steward, row))
+        except (ForbiddenError, NotFoundError) as error:
+            return isinstance(error, NotFoundError) or not row.native
+        return False
+
+    async def _mark_deleted(self, thread_id: str) -> None:
+        async with self._database.write() as connection:
+            await table.mark_deleted(connection, thread_id, self._now())
+            await feed.add(connection, Kind.MEMBERSHIP, now=self._now(), thread_id=thread_id)
 
     async def _fetch(self, actor: Actor, row: Conversation) -> ConversationRecord:
         row, joined = await self._look(actor, row)

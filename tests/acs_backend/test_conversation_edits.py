@@ -205,6 +205,31 @@ async def test_a_closed_conversation_stays_as_it_is(
     assert closed == await backend.conversations.get(alice, chat.sid)
 
 
+async def test_a_name_is_free_again_once_its_conversation_is_gone_at_acs(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, bob: NativeUser
+) -> None:
+    named = ConversationChanges(unique_name="support")
+    await backend.conversations.update(alice, chat.sid, named)
+    await bob.delete_thread((await bob.threads())[0])
+    with pytest.raises(NotFoundError):
+        await backend.conversations.get_by_unique_name(alice, "support")
+    anew = await backend.conversations.create(alice, ConversationDraft(unique_name="support"))
+    assert anew == await backend.conversations.get_by_unique_name(alice, "support")
+
+
+async def test_a_name_is_free_again_where_the_process_died_that_deleted_its_conversation(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await backend.conversations.update(alice, chat.sid, ConversationChanges(unique_name="support"))
+    row = await backend.conversations.find(alice, chat.sid)
+    await backend.conversations.as_steward(
+        lambda steward: backend.conversations._delete_thread(steward, row.thread_id)
+    )
+    other = await room(backend, alice, "alice")
+    named = await backend.conversations.update(alice, other.sid, ConversationChanges(unique_name="support"))
+    assert "support" == named.unique_name
+
+
 async def test_nothing_is_written_to_a_closed_conversation_by_any_process(
     deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
 ) -> None:
