@@ -16,7 +16,7 @@ T = TypeVar("T")
 NAME_LIMIT = 256
 """Characters that Twilio takes as a friendly or unique name."""
 CONVERSATION_ATTRIBUTES, PARTICIPANT_ATTRIBUTES, USER_ATTRIBUTES = 16 * 1024, 4 * 1024, 16 * 1024
-"""UTF-8 bytes of JSON that Twilio takes as attributes."""
+"""UTF-8 bytes of JSON, as JavaScript writes it, that Twilio takes as attributes."""
 
 
 def changed(change: T | Unchanged, old: T) -> T:
@@ -27,7 +27,9 @@ def changed(change: T | Unchanged, old: T) -> T:
 def check_attributes(attributes: JSONValue, limit: int) -> None:
     """Refuse what is not JSON (`TwilsockUpstreamError` 50304) or longer than *limit* bytes (`LimitError` 50303)."""
     try:
-        size = len(json.dumps(attributes, allow_nan=False, ensure_ascii=False).encode())
+        size = len(
+            json.dumps(attributes, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        )
     except (TypeError, ValueError, RecursionError) as error:
         raise TwilsockUpstreamError(f"Attributes not valid JSON: {error}", code=50304) from error
     if size > limit:
