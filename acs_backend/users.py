@@ -45,7 +45,7 @@ class Users:
 
     async def get(self, actor: Actor, identity: str) -> UserRecord:
         """Fetch a user. The actor's own always exists, and so does one named by an ACS id. `NotFoundError` 50200."""
-        acs_id = await self._acs_id(actor, identity)
+        identity, acs_id = await self._named(actor, identity)
         async with self._database.read() as connection:
             row = await table.find(connection, identity)
             return await self._reachability.user(connection, _row(row, identity, acs_id))
@@ -59,7 +59,7 @@ class Users:
         check_attributes(changed(changes.attributes, None), USER_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
             checked_service_role(changes.role_sid)
-        acs_id = await self._acs_id(actor, identity)
+        identity, acs_id = await self._named(actor, identity)
         await self._check_may(actor, identity, changes)
         async with self._database.write() as connection:
             old = _row(await table.find(connection, identity), identity, acs_id)
@@ -69,12 +69,18 @@ class Users:
             await table.save(connection, new)
             return await self._reachability.tell(connection, new)
 
-    async def _acs_id(self, actor: Actor, identity: str) -> str:
+    async def _named(self, actor: Actor, identity: str) -> tuple[str, str]:
+        """Return the identity and the ACS id of a user who is named by either. `NotFoundError` 50200."""
         acting = await self._identities.acting(actor)
+        if is_raw_id(identity):
+            name = (await self._identities.names([identity])).get(identity)
+            if name is None:  # the steward
+                raise _not_found()
+            return name, identity
         acs_id = acting.id if identity == actor.identity else await self._identities.known_acs_id(identity)
         if acs_id is None:
             raise _not_found()
-        return acs_id
+        return identity, acs_id
 
     async def _check_may(self, actor: Actor, identity: str, changes: UserChanges) -> None:
         needed = [Permission.EDIT_ANY_USER_INFO]

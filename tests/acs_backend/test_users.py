@@ -99,6 +99,24 @@ async def test_only_a_service_admin_changes_others_and_gives_roles(
     assert SERVICE_ADMIN == promoted.role_sid
 
 
+async def test_a_user_may_be_named_by_their_acs_id(
+    deployment: Deployment, backend: AcsBackend, alice: Actor
+) -> None:
+    await sign_in(backend, "bob")
+    acs_id = await backend.identities.acs_id("bob")
+    assert await backend.users.get(alice, "bob") == await backend.users.get(alice, acs_id)
+    await make_admin(deployment, "alice")
+    changed = await backend.users.update(alice, acs_id, UserChanges(friendly_name="Bob"))
+    assert ("bob", "Bob") == (changed.identity, changed.friendly_name)
+    assert changed == await backend.users.get(alice, "bob")
+
+
+async def test_the_steward_is_no_user(backend: AcsBackend, alice: Actor) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        await backend.users.get(alice, (await backend.identities.steward()).id)
+    assert 50200 == caught.value.code
+
+
 async def test_what_twilio_would_refuse_changes_nothing(backend: AcsBackend, alice: Actor) -> None:
     refused = [
         (UserChanges(attributes={"x": "y" * 16 * 1024}), 50303),
