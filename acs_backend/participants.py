@@ -116,9 +116,10 @@ class Participants:
         check_attributes(draft.attributes, PARTICIPANT_ATTRIBUTES)
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
-        acs_id = await self._newcomer(actor, draft.identity)
-        roster = await self._roster_for_adding(actor, conversation, acs_id)
-        await self._check_may(actor, conversation, Permission.ADD_PARTICIPANT, unless=acs_id)
+        user = await self._identities.acting(actor)
+        joins = draft.identity in (actor.identity, user.id)
+        roster = await (self._roster_for_joining if joins else self._roster_for_adding)(actor, conversation)
+        acs_id = user.id if joins else await self._identities.acs_id(draft.identity)
         if acs_id in roster.acs_ids:
             raise _exists_already()
         if len(roster.acs_ids) >= MEMBER_LIMIT:
@@ -187,7 +188,10 @@ class Participants:
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
         leaving = await self._member(roster, conversation, sid_or_identity)
-        await self._check_may(actor, conversation, Permission.REMOVE_PARTICIPANT, unless=leaving)
+        user = await self._identities.acting(actor)
+        if leaving != user.id:
+            needed = Permission.REMOVE_PARTICIPANT
+            await self._roles.check_member(actor.identity, user.id, conversation, needed)
         await self._remove(actor, conversation, leaving)
         self._hub.nudge(conversation.thread_id, leaving)
 
@@ -252,28 +256,20 @@ class Participants:
                 return acs_id
         raise NotFoundError("Participant not found", code=50432)
 
-    async def _check_may(
-        self, actor: Actor, conversation: Conversation, needed: Permission, *, unless: str
-    ) -> None:
-        """Refuse (`ForbiddenError` 50107) what the actor's roles do not allow, *unless* it is about themselves."""
-        user = await self._identities.acting(actor)
-        if user.id != unless:
-            await self._roles.check_member(actor.identity, user.id, conversation, needed)
-
     async def _announce(self, connection: AsyncConnection, conversation: Conversation, acs_id: str) -> None:
         """Have every process look at the thread at once: somebody came or went."""
         now = to_milliseconds(self._clock())
         await feed.add(connection, Kind.MEMBERSHIP, now=now, thread_id=conversation.thread_id, acs_id=acs_id)
 
-    async def _newcomer(self, actor: Actor, identity: str) -> str:
-        if identity == actor.identity:
-            return (await self._identities.acting(actor)).id
-        return await self._identities.acs_id(identity)
+    async def _roster_for_adding(self, actor: Actor, conversation: Conversation) -> _Roster:
+        """Return the members as seen by who adds somebody. `ForbiddenError` 50430, 50107 for who may not."""
+        roster = await self._roster(actor, conversation)
+        user = await self._identities.acting(actor)
+        await self._roles.check_member(actor.identity, user.id, conversation, Permission.ADD_PARTICIPANT)
+        return roster
 
-    async def _roster_for_adding(self, actor: Actor, conversation: Conversation, acs_id: str) -> _Roster:
-        """Return the members as seen by who may add: anybody may join, through the steward."""
-        if acs_id != (await self._identities.acting(actor)).id:
-            return await self._roster(actor, conversation)
+    async def _roster_for_joining(self, actor: Actor, conversation: Conversation) -> _Roster:
+        """Return the members as seen by the steward, through whom anybody may join."""
         rows = await self.rows(conversation.thread_id)
         user, acs_ids = await self._conversations.as_steward(lambda each: self._members(each, conversation))
         return _Roster(user, acs_ids, rows)

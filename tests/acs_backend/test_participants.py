@@ -268,6 +268,18 @@ async def test_an_ordinary_member_may_leave_but_neither_add_nor_remove_nor_delet
     assert ["alice"] == await names(backend, alice, chat)
 
 
+async def test_no_user_is_made_at_acs_for_whom_the_actor_may_not_add(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    await add(backend, alice, chat, "bob")
+    (eve,) = await sign_in(backend, "eve")
+    for actor, code in ((bob, 50107), (eve, 50430)):
+        with pytest.raises(ForbiddenError) as caught:
+            await add(backend, actor, chat, "somebody new")
+        assert code == caught.value.code
+    assert await backend.identities.known_acs_id("somebody new") is None
+
+
 async def test_a_member_who_was_made_an_admin_may_what_admins_may(
     backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
 ) -> None:
