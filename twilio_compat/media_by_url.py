@@ -34,6 +34,8 @@ TIMEOUT: Final = 30.0
 """Seconds to wait for a connection, for the answer, and for each piece of the file."""
 _PIECE: Final = 1 << 16
 """Bytes passed on at a time."""
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""What a server may put into a name, and nobody can keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def _explained(url: httpx.URL) -> Iterator[None]:
     except httpx.TransportError as error:
         reason = str(error) or type(error).__name__
         raise ServiceUnavailableError(f"{_shown(url)} could not be fetched: {reason}") from error
+    except ExceptionGroup as error:  # what becomes of a port that is none, which httpx lets through
+        raise ServiceUnavailableError(f"{_shown(url)} could not be fetched: {error.exceptions[0]}") from error
     except httpx.RequestError as error:  # redirected in circles, or encoded otherwise than it says
         raise InvalidResponseError(f"{_shown(url)} could not be fetched: {error}") from error
 
@@ -103,10 +107,17 @@ def _refusal(url: httpx.URL, answer: httpx.Response) -> TwilioCompatError:
 
 def _filename(answer: httpx.Response) -> str | None:
     """Return the name that the answer gives the file, or else the last part of where it was found."""
+    name = _told_name(answer.headers.get("Content-Disposition", "")) or answer.url.path
+    return _NO_TEXT.sub("\ufffd", re.split(r"[/\\]", name)[-1]) or None
+
+
+def _told_name(disposition: str) -> str | None:
     headers = Message()
-    headers["Content-Disposition"] = answer.headers.get("Content-Disposition", "")
-    name = headers.get_filename() or answer.url.path
-    return re.split(r"[/\\]", name)[-1] or None
+    headers["Content-Disposition"] = disposition
+    try:
+        return headers.get_filename()
+    except UnicodeError:  # from an encoding such as idna, which only host names have
+        return None
 
 
 def _size(answer: httpx.Response) -> int | None:

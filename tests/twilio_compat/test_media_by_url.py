@@ -98,6 +98,11 @@ async def test_what_is_given_goes_before_what_the_server_says(
         ('attachment; filename="../../etc/passwd"', "/", "passwd"),
         ("inline", "/a/b.txt", "b.txt"),
         ("", "/caf%C3%A9.png", "café.png"),
+        ("inline; filename*=idna''%ff%00", "/a/b.txt", "b.txt"),
+        ("inline; filename*=punycode''%ff", "/a/b.txt", "b.txt"),
+        ("inline; filename*=UTF-8''a%00b.txt", "/", "a\ufffdb.txt"),
+        ("inline; filename*=raw_unicode_escape''%5cud800.txt", "/", "\ufffd.txt"),
+        ("", "/a%00b.txt", "a\ufffdb.txt"),
         ("", "/folder/", None),
         ("", "/", None),
     ],
@@ -108,6 +113,16 @@ async def test_the_name_is_that_of_the_download_or_else_of_the_path(
     url = (await serve(says(Content_Disposition=disposition) if disposition else says())).join(path)
     async with fetched(url) as file:
         assert expected == file.filename
+
+
+async def test_a_redirect_to_a_port_that_is_none_cannot_be_followed(serve: Serve) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return redirect("http://127.0.0.1:99999/")
+
+    url = await serve(answer)
+    with pytest.raises(ServiceUnavailableError, match="could not be fetched"):
+        async with fetched(url):
+            pass
 
 
 async def test_a_file_without_a_type_is_bytes(serve: Serve) -> None:
