@@ -18,6 +18,8 @@ from acs_backend.clients import AcsClients
 from acs_backend.connection_string import check_endpoint, parse_connection_string
 from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
+from acs_backend.errands import Errands
+from acs_backend.errors import Subject
 from acs_backend.event_sources.change_feed import ChangeFeed
 from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
@@ -67,6 +69,7 @@ class _Core:
     content_templates: ContentTemplates
     recorder: Recorder
     receipts: ReadReceipts
+    typing_notices: Errands
     roles: Roles
     hub: Hub
     heights: Heights
@@ -98,6 +101,7 @@ class _Parts:
             self.conversations,
             self.listings,
             core.receipts,
+            core.typing_notices,
             core.roles,
             core.hub,
             clock=core.now,
@@ -227,6 +231,7 @@ class AcsBackend:
             closing.push_async_callback(self._core.media.close)
             closing.push_async_callback(self._core.recorder.close)
             closing.push_async_callback(self._core.receipts.close)
+            closing.push_async_callback(self._core.typing_notices.close)
 
 
 def open_backend(settings: Settings) -> Backend:
@@ -258,6 +263,7 @@ def _core(
         content_templates=ContentTemplates(database, identities),
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         receipts=ReadReceipts(database, clients, identities, retries, ledger, clock=now),
+        typing_notices=Errands("A typing notice", Subject.CONVERSATION),
         roles=Roles(database, DefaultRoles.of(settings), direct=identities.direct),
         hub=Hub(),
         heights=heights,

@@ -17,7 +17,7 @@ Joining oneself, and adding by the creator before joining, is the steward's work
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +30,7 @@ from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
+from acs_backend.errands import Errands
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
@@ -90,6 +91,7 @@ class Participants:
         conversations: Conversations,
         listings: Listings,
         receipts: ReadReceipts,
+        typing_notices: Errands,
         roles: Roles,
         hub: Hub,
         *,
@@ -102,6 +104,7 @@ class Participants:
         self._retries = retries
         self._conversations = conversations
         self._receipts = receipts
+        self._typing_notices = typing_notices
         self._hub = hub
         self._clock = clock
         self._arrivals = Arrivals(database, listings)
@@ -170,17 +173,23 @@ class Participants:
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
-        """Tell the other members, native ones too, that the actor types. `ForbiddenError` 50430 for who is none."""
+        """Tell the other members, native ones too, that the actor types. `ForbiddenError` 50430 for who is none.
+
+        Native ones are told by an errand; but where the store does not know the actor, ACS says whether they may type.
+        """
         user = await self._identities.acting(actor)
-        conversation = await self._conversations.find(actor, conversation_sid)
-        thread = self._clients.thread(user, conversation.thread_id)
-        name = None if actor.identity == user.id else actor.identity
-        with translated(Subject.CONVERSATION):
-            await self._retries.idempotent(lambda: thread.send_typing_notification(sender_display_name=name))
+        thread_id = (await self._conversations.find(actor, conversation_sid)).thread_id
+        notify = self._typing_notice(actor, user, thread_id)
+        is_known = user.id in await self.recent_rows(thread_id)
+        if not is_known:
+            with translated(Subject.CONVERSATION):
+                await notify()
         now = to_milliseconds(self._clock())
         async with self._database.write(durable=False) as connection:
-            await feed.add(connection, Kind.TYPING, now=now, thread_id=conversation.thread_id, acs_id=user.id)
-        self._hub.nudge(conversation.thread_id)
+            await feed.add(connection, Kind.TYPING, now=now, thread_id=thread_id, acs_id=user.id)
+        self._hub.nudge(thread_id)
+        if is_known:
+            self._typing_notices.run((user.id, thread_id), notify)
         return TYPING_TIMEOUT
 
     async def delete(self, actor: Actor, conversation_sid: str, sid_or_identity: str) -> None:
@@ -285,6 +294,15 @@ class Participants:
         thread = self._clients.thread(user, conversation.thread_id)
         listed = thread.list_participants(results_per_page=MEMBERS_PER_PAGE)
         return user, [each.identifier.raw_id async for each in listed]
+
+    def _typing_notice(self, actor: Actor, user: AcsUser, thread_id: str) -> Callable[[], Awaitable[None]]:
+        """Return the request that tells native members; it is of no use later than `TYPING_TIMEOUT`."""
+        thread = self._clients.thread(user, thread_id)
+        name = None if actor.identity == user.id else actor.identity
+        until = self._retries.until(at_most=TYPING_TIMEOUT)
+        return lambda: self._retries.idempotent(
+            lambda: thread.send_typing_notification(sender_display_name=name), until=until
+        )
 
     async def _add(self, user: AcsUser, conversation: Conversation, acs_id: str) -> None:
         """Add a member at ACS, whose own clients show the display name: the identity, where there is one."""

@@ -1,8 +1,8 @@
 """Read receipts: how native ACS users hear of read horizons, and how the store hears of theirs.
 
 At ACS a member has one receipt, for the last message read; at Twilio a horizon, which may go back and be taken away.
-The store has the horizon. It is passed on as a receipt for the newest message that it covers, by a task of the
-backend: nobody waits for it, and where it fails that is logged. Of several that wait for one member, the last counts.
+The store has the horizon. It is passed on as a receipt for the newest message that it covers, which nobody waits for
+(`acs_backend.errands`); of several that wait for one member, the last counts.
 
 What comes back is wanted of native users only, since everybody else's receipts were written here. A receipt moves
 the horizon on, never back, and only if it is younger than the last move.
@@ -12,7 +12,6 @@ ACS supports receipts in threads of up to 20 members; beyond, it takes them and 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from azure.communication.chat import ChatMessageReadReceipt
 
 from acs_backend import records
 from acs_backend.clients import AcsClients, AcsUser
+from acs_backend.errands import Errands
 from acs_backend.errors import Subject, translated
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
@@ -41,8 +41,6 @@ GLANCE = 20
 """Entries of a thread that a look at what is new asks for."""
 AT_MOST_EVERY = timedelta(seconds=3)
 """Pause between two looks at the receipts of one thread; ACS allows five in ten seconds."""
-LONGEST_GOODBYE = 5.0
-"""Seconds that closing waits for receipts that are under way."""
 REMEMBERED_THREADS = 10_000
 
 _log = logging.getLogger(__name__)
@@ -69,20 +67,20 @@ class ReadReceipts:
         self._ledger = ledger
         self._clock = clock
         self._edits = MemberEdits(database, clock)
-        self._wanted: dict[tuple[str, str], tuple[AcsUser, int]] = {}
-        self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._errands = Errands("A read receipt", Subject.MESSAGE)
         self._collected: dict[str, datetime] = {}
 
     def send(self, user: AcsUser, thread_id: str, message_id: int) -> None:
         """Tell ACS that the user has read a thread up to a message; returns at once."""
-        key = (user.id, thread_id)
-        self._wanted[key] = (user, message_id)
-        if key not in self._sending:
-            self._sending[key] = asyncio.create_task(self._send_wanted(key))
+        thread = self._clients.thread(user, thread_id)
+        self._errands.run(
+            (user.id, thread_id),
+            lambda: self._retries.idempotent(lambda: thread.send_read_receipt(str(message_id))),
+        )
 
     def take_back(self, user: AcsUser, thread_id: str) -> None:
         """Do not send what has not gone out yet."""
-        self._wanted.pop((user.id, thread_id), None)
+        self._errands.call_off((user.id, thread_id))
 
     async def collect(self, user: AcsUser, conversation: Conversation, members: Sequence[str]) -> bool:
         """Move the horizons of native *members* to where ACS has their receipts; say whether any moved.
@@ -104,30 +102,7 @@ class ReadReceipts:
 
     async def close(self) -> None:
         """Finish sending, within a few seconds. Safe to call twice."""
-        tasks = list(self._sending.values())
-        if not tasks:
-            return
-        _, unfinished = await asyncio.wait(tasks, timeout=LONGEST_GOODBYE)
-        for each in unfinished:
-            each.cancel()
-        if unfinished:
-            _log.warning("%s read receipts were not sent before closing", len(unfinished))
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _send_wanted(self, key: tuple[str, str]) -> None:
-        try:
-            while key in self._wanted:
-                await self._send(key[1], *self._wanted.pop(key))
-        finally:
-            del self._sending[key]
-
-    async def _send(self, thread_id: str, user: AcsUser, message_id: int) -> None:
-        thread = self._clients.thread(user, thread_id)
-        try:
-            with translated(Subject.MESSAGE):
-                await self._retries.idempotent(lambda: thread.send_read_receipt(str(message_id)))
-        except TwilioCompatError as error:
-            _log.warning("A read receipt could not be sent: %s", error)
+        await self._errands.close()
 
     async def _list(self, user: AcsUser, thread_id: str) -> Mapping[str, ChatMessageReadReceipt]:
         """Return the receipts of native users by their ACS ids."""

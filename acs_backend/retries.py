@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
@@ -138,9 +139,12 @@ class Retries:
         self._sleep = sleep
         self._chance = chance
 
-    def until(self) -> float:
-        """Return when a call that starts now must have ended; hand it to several calls that share one deadline."""
-        return self._clock() + self._deadline
+    def until(self, *, at_most: float = math.inf) -> float:
+        """Return when a call that starts now must have ended: after the deadline, or after *at_most* seconds.
+
+        It may be handed to several calls that share one deadline.
+        """
+        return self._clock() + min(self._deadline, at_most)
 
     def expired(self, until: float) -> bool:
         """Say whether the moment *until* has passed."""

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from acs_emulator.faults import Kind
-from tests.acs_backend.deployment import room, send
+from tests.acs_backend.deployment import next_of, room, send
 from tests.chaos.stage import Stage
 from twilio_compat.errors import NotFoundError
+from twilio_compat.events import Synchronized, TypingStarted
 from twilio_compat.records import (
     ConversationChanges,
     MessageChanges,
@@ -78,4 +79,16 @@ async def test_a_horizon_moves_whatever_becomes_of_the_receipt(stage: Stage, kin
         stage.bob, stage.chat.sid, UserConversationChanges(last_read_message_index=0)
     )
     assert (0, 0) == (own.last_read_message_index, own.unread_messages_count)
+    assert await asyncio.to_thread(lost.wait_until_seen)
+
+
+@every_kind
+async def test_who_types_is_told_at_once_whatever_becomes_of_the_notice_for_others(
+    stage: Stage, kind: Kind
+) -> None:
+    async with stage.backend.subscribe(stage.alice) as heard:
+        await next_of(heard, Synchronized)
+        lost = stage.lose(kind, "SendTypingNotification")
+        await stage.backend.participants.typing(stage.bob, stage.chat.sid)
+        assert "bob" == (await next_of(heard, TypingStarted)).participant.identity
     assert await asyncio.to_thread(lost.wait_until_seen)
