@@ -125,6 +125,10 @@ class Sender:
                         raise
                     sending.message_id = await self._look_for(sending)
                     attempt += 1
+                except (AzureError, RateLimitedError) as error:
+                    if key not in self._known:
+                        raise
+                    raise OutcomeUnknown(error) from error  # that of an earlier attempt
         return sending
 
     async def _post_once(self, sending: Sending, outgoing: Outgoing, until: float) -> int:
@@ -135,7 +139,7 @@ class Sender:
                 message.content, metadata=message.metadata, sender_display_name=outgoing.author
             )
 
-        sent = await self._retries.once(post, until=until)
+        sent = await self._retries.once(post, until=until, aside=lambda: self._recorder.set_aside(sending))
         if not str(sent.id).isdecimal():
             raise OutcomeUnknown(
                 InvalidResponseError(f"ACS gave a message the id {sent.id!r}, which is no number")

@@ -142,6 +142,19 @@ async def test_a_message_that_was_sent_and_cannot_be_counted_is_no_429(deploymen
     assert ["sent"] == await bodies(backend, alice, chat)
 
 
+async def test_a_message_that_was_perhaps_sent_and_gets_no_second_turn_is_no_429(tmp_path: Path) -> None:
+    async with strictly(tmp_path, speed=1.0) as strict:
+        backend = strict.backend(deadline=9.0)
+        (alice,) = await sign_in(backend, "alice")
+        chat = await room(backend, alice, "alice")
+        await asyncio.gather(*(send(backend, alice, chat, str(number)) for number in range(9)))
+        strict.deployment.emulator.faults.add("arrive-late", "SendChatMessage", count=1, latency=0.3)
+        with pytest.raises(ServiceTimeoutError, match="unknown"):
+            await send(backend, alice, chat, "late")
+        await asyncio.sleep(0.4)
+        assert "late" in await bodies(backend, alice, chat)
+
+
 @pytest.mark.parametrize("seconds", [None, 0, 1])
 async def test_a_refused_request_for_a_user_or_a_token_is_signed_anew_and_sent_again(
     strict: Strict, seconds: int | None
