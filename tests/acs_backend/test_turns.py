@@ -188,21 +188,22 @@ async def test_asleep_the_first_refusal_wakes(strict: Strict) -> None:
     assert strict.statuses("SendChatMessage")[429] < 36
 
 
-async def test_a_cancelled_sender_gives_the_turn_to_the_next(strict: Strict) -> None:
-    backend = strict.backend(deadline=300.0)
-    (alice,) = await sign_in(backend, "alice")
-    chat = await room(backend, alice, "alice")
-    await asyncio.gather(*(send(backend, alice, chat, str(number)) for number in range(10)))
-    waiting = [asyncio.ensure_future(send(backend, alice, chat, str(number))) for number in range(10, 35)]
-    await strict.clock.sleep(1.0)
-    for each in waiting[:20]:
-        each.cancel()
-    began = strict.clock()
-    await asyncio.gather(*waiting[20:])
-    assert strict.clock() - began < 40.0
-    assert [str(each) for each in (*range(10), *range(30, 35))] == sorted(
-        map(str, await bodies(backend, alice, chat)), key=int
-    )
+async def test_a_cancelled_sender_gives_the_turn_to_the_next(tmp_path: Path) -> None:
+    async with strictly(tmp_path, speed=10.0) as strict:
+        backend = strict.backend(deadline=300.0)
+        (alice,) = await sign_in(backend, "alice")
+        chat = await room(backend, alice, "alice")
+        await asyncio.gather(*(send(backend, alice, chat, str(number)) for number in range(10)))
+        waiting = [asyncio.ensure_future(send(backend, alice, chat, str(number))) for number in range(10, 35)]
+        await strict.clock.sleep(1.0)
+        for each in waiting[:20]:
+            each.cancel()
+        began = strict.clock()
+        await asyncio.gather(*waiting[20:])
+        assert strict.clock() - began < 40.0
+        assert [str(each) for each in (*range(10), *range(30, 35))] == sorted(
+            map(str, await bodies(backend, alice, chat)), key=int
+        )
 
 
 async def test_a_thread_that_is_read_too_often_holds_up_no_news_of_the_others(tmp_path: Path) -> None:
