@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias, TypeVar
 
 BUSY_TIMEOUT = 30.0
@@ -36,10 +36,13 @@ T = TypeVar("T")
 async def connect(path: str) -> Connection:
     """Open the database file at *path*, or a new database in memory for ``:memory:``."""
     raw = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    connection = Connection(raw, on_disk=path != ":memory:")
-    for pragma in _PRAGMAS:
-        await patiently(lambda pragma=pragma: connection.raw.execute(pragma).close())  # type: ignore[misc]  # bound now
-    return connection
+    try:
+        for pragma in _PRAGMAS:
+            await patiently(lambda pragma=pragma: raw.execute(pragma).close())  # type: ignore[misc]  # bound now
+    except BaseException:
+        raw.close()
+        raise
+    return Connection(raw, on_disk=path != ":memory:")
 
 
 async def patiently(step: Callable[[], T]) -> T:
@@ -50,10 +53,15 @@ async def patiently(step: Callable[[], T]) -> T:
         try:
             return step()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > end:
+            if not _is_busy(error) or loop.time() > end:
                 raise
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    """Say so, also where the code says more, as while another process mends what a killed one left behind."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 async def to_its_end(step: Callable[[], None]) -> None:
@@ -132,6 +140,11 @@ class Cursor:
         """Wrap *raw*."""
         self._raw = raw
         self.arraysize = raw.arraysize
+
+    def __await__(self) -> Generator[None, None, Cursor]:
+        """Return itself: SQLAlchemy 2.0 awaits a cursor, 2.1 enters it."""
+        yield from ()
+        return self
 
     async def __aenter__(self) -> Cursor:
         """Return itself."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from acs_backend.store.database import Database
-from acs_backend.store.sqlite import to_its_end
+from acs_backend.store.sqlite import connect, patiently, to_its_end
 from tests.acs_backend.store.databases import opened
 
 NORMAL, FULL = 1, 2
@@ -57,6 +58,45 @@ async def test_a_commit_that_fails_says_so() -> None:
 
     with pytest.raises(OSError, match="the disk is full"):
         await to_its_end(fail)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY])
+async def test_a_busy_database_is_tried_again_also_while_another_process_mends_it(code: int) -> None:
+    outcomes = iter([_failure(code), _failure(code), None])
+
+    def step() -> str:
+        if error := next(outcomes):
+            raise error
+        return "done"
+
+    assert "done" == await patiently(step)
+
+
+async def test_a_file_that_is_no_database_is_not_kept_open(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Somebody's notes.\n" * 100)
+    before = _open_files()
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        await connect(str(path))
+    assert before == _open_files(), caught
+
+
+async def test_a_cursor_can_be_awaited_as_sqlalchemy_2_0_does_and_entered_as_2_1_does() -> None:
+    connection = await connect(":memory:")
+    cursor = connection.cursor()
+    assert cursor is await cursor
+    assert cursor is await cursor.__aenter__()
+    await connection.close()
+
+
+def _open_files() -> set[str]:
+    return {each.name for each in Path("/dev/fd").iterdir()}
+
+
+def _failure(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = code
+    return error
 
 
 def _wait(event: threading.Event) -> None:
