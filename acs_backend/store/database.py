@@ -5,9 +5,9 @@ Theory of operation
 All access is a transaction, `Database.read` or `Database.write`, committed when its block ends and rolled back when
 the block raises. Only one transaction writes at a time, over all processes: it waits for its turn before it reads
 anything, so nobody overwrites what they have not seen, and callers need no locks of their own. On SQLite the turn is
-``BEGIN IMMEDIATE``, on PostgreSQL an advisory lock; before either, within the process, an `asyncio.Lock`, which is
-fair. Readers never wait: SQLite runs in WAL mode. It runs in the event loop's own thread; `acs_backend.store.sqlite`
-says why that is well.
+``BEGIN IMMEDIATE``, on PostgreSQL an advisory lock (`acs_backend.store.postgresql`); before either, within the
+process, an `asyncio.Lock`, which is fair. Readers never wait: SQLite runs in WAL mode. It runs in the event loop's own
+thread; `acs_backend.store.sqlite` says why that is well.
 
 A database in memory (``sqlite://``) is one connection, so all its transactions take turns.
 
@@ -26,27 +26,24 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
-    InvalidRequestError,
-    NoSuchModuleError,
     NotSupportedError,
     ProgrammingError,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from acs_backend.store import changes, sqlite
+from acs_backend.store import changes, postgresql, sqlite
 from acs_backend.store.signals import Signals, from_file, from_postgresql
 from acs_backend.store.upgrades import VARIABLE, bring_up_to_date
 from twilio_compat.errors import ClosedError, ConfigurationError, ServiceUnavailableError
 
-_ADVISORY_LOCK = 0x7477_636F
 _DRIVERS: Mapping[str, str] = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
@@ -122,9 +119,7 @@ class Database:
         async with self._turn, self._writers[durable].connect() as connection:
             async with connection.begin():
                 if not self._sqlite:
-                    await connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
-                    )
+                    await postgresql.take_turn(connection)
                 yield connection
             if connection.info.pop(changes.ADDED, False):
                 for each in self._listening:
@@ -168,7 +163,7 @@ def _checked(url: str) -> URL:
     except ArgumentError as error:
         raise ConfigurationError(f"{VARIABLE} is not a database URL; write {examples}") from error
     drivername = _DRIVERS.get(parsed.drivername, parsed.drivername)
-    if drivername.partition("+")[0] not in _DRIVERS:
+    if drivername not in _DRIVERS.values():
         raise ConfigurationError(f"{VARIABLE} names {drivername}, which cannot be used; write {examples}")
     return parsed.set(drivername=drivername)
 
@@ -176,7 +171,9 @@ def _checked(url: str) -> URL:
 def _engine(url: URL, in_memory: bool) -> AsyncEngine:
     try:
         if url.drivername != "sqlite+aiosqlite":
-            return create_async_engine(url, pool_pre_ping=True)
+            return create_async_engine(
+                url, pool_pre_ping=True, connect_args={"async_creator_fn": postgresql.connect}
+            )
         path = ":memory:" if in_memory else url.database or ""
         options = {"poolclass": StaticPool} if in_memory else {}
         return create_async_engine(
@@ -185,8 +182,6 @@ def _engine(url: URL, in_memory: bool) -> AsyncEngine:
     except ModuleNotFoundError as error:
         hint = "; pip install 'twilio-acs-compat[postgresql]'" if error.name == "asyncpg" else ""
         raise ConfigurationError(f"The driver for {VARIABLE} is not installed: {error.name}{hint}") from error
-    except (InvalidRequestError, NoSuchModuleError) as error:
-        raise ConfigurationError(f"{VARIABLE} names a driver that cannot be used: {error}") from error
 
 
 def _begin_ourselves(engine: AsyncEngine) -> None:

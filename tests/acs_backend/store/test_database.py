@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from acs_backend.store import schema, sqlite
+from acs_backend.store import postgresql, schema, sqlite
 from acs_backend.store.database import Database
+from tests.acs_backend.store.databases import opened, out_of_reach
 from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 COUNT = schema.versions.c.version
@@ -164,12 +166,14 @@ async def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> 
     await database.close()
 
 
-@pytest.mark.parametrize("url", ["mysql://u:p@h/d", "mssql+aioodbc://h/d", "nothing://x"])
-def test_any_other_database_is_refused_by_its_name_and_the_text_says_which_can_be_used(url: str) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"names (mysql|mssql\+aioodbc|nothing), which cannot be used; .*sqlite"
-    ):
-        Database(url)
+@pytest.mark.parametrize(
+    "name", ["mysql", "mssql+aioodbc", "nothing", "postgresql+psycopg", "sqlite+pysqlite"]
+)
+def test_any_other_database_or_driver_is_refused_by_its_name_and_the_text_says_which_can_be_used(
+    name: str,
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"names {re.escape(name)}, which cannot be used; .*sqlite"):
+        Database(f"{name}://h/d")
 
 
 @pytest.mark.parametrize("url", ["", "store.db", "mysql://u:p@h/d", "nothing://x", "sqlite+pysqlite:///x"])
@@ -217,3 +221,40 @@ async def test_a_violated_constraint_is_left_to_the_caller(url: str) -> None:
     with pytest.raises(IntegrityError):
         await make_counter(database)
     await database.close()
+
+
+async def test_a_turn_that_another_process_keeps_is_not_waited_for_for_ever(
+    shared_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(postgresql, "LONGEST_WAIT", 0.05)
+    async with opened(shared_store) as here, opened(shared_store) as there:
+        await make_counter(here)
+        await count(there)
+        async with here.write():
+            with pytest.raises(ServiceUnavailableError, match=r"TWILIO_COMPAT_DATABASE_URL failed: .*lock"):
+                await add_one(there)
+        await add_one(there)
+
+
+async def test_a_process_that_stops_in_the_middle_of_a_write_loses_its_turn(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "LONGEST_IDLE", 0.05)
+    async with opened(postgresql_url) as here, opened(postgresql_url) as there:
+        await make_counter(here)
+        with pytest.raises(ServiceUnavailableError):  # noqa: PT012 - the block is what fails, at its end
+            async with here.write() as connection:
+                await connection.execute(update(schema.identities).values(created_at=5))
+                await add_one(there)
+        await add_one(here)
+        assert 2 == await count(here)
+
+
+async def test_a_server_that_refuses_a_connection_is_a_failure_of_the_database(postgresql_url: str) -> None:
+    async with opened(postgresql_url) as database:
+        await make_counter(database)
+        async with out_of_reach(postgresql_url):
+            with pytest.raises(ServiceUnavailableError, match="not currently accepting connections"):
+                await count(database)
+        assert 0 == await count(database)

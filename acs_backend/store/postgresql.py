@@ -1,0 +1,42 @@
+"""PostgreSQL: how a connection is opened, and how long a transaction that writes waits for its turn, or keeps it.
+
+A process may be stopped in the middle of a transaction, or be cut off, and holds the turn of all until its server
+notices. So whoever is idle in such a transaction loses it, before those who wait give up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+LONGEST_WAIT = 30.0
+"""Seconds that a write waits for its turn, as on SQLite."""
+LONGEST_IDLE = 15.0
+"""Seconds between two statements after which a transaction that writes is rolled back, and its connection closed."""
+
+_ADVISORY_LOCK = 0x7477_636F
+_TAKE_TURN = text(
+    "SELECT set_config('lock_timeout', :wait, true), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true), pg_advisory_xact_lock(:key)"
+)
+
+
+async def connect(*arguments: Any, **options: Any) -> Any:
+    """Open a connection of asyncpg's. `ConnectionError` where the server refuses, as while it starts.
+
+    SQLAlchemy 2.0 passes asyncpg's own errors on as they are, 2.1 as its own.
+    """
+    import asyncpg  # type: ignore[import-untyped]  # it comes without types
+
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        raise ConnectionError(str(error)) from error
+
+
+async def take_turn(connection: AsyncConnection) -> None:
+    """Wait until no other transaction writes, and keep others from it until this one ends."""
+    wait, idle = (f"{seconds * 1000:.0f}" for seconds in (LONGEST_WAIT, LONGEST_IDLE))
+    await connection.execute(_TAKE_TURN, {"wait": wait, "idle": idle, "key": _ADVISORY_LOCK})
