@@ -105,7 +105,7 @@ def test_malformed_data_is_left_out(about: dict[str, JSONValue]) -> None:
             {"data": {"twi_title": "x"}},
             "Provided push notification payload does not contain Programmable Chat push notification type",
         ),
-        (None, "Argument 1 is expected to be a pure object (non-null and non-array), but got undefined"),
+        (None, "Argument 1 is expected to be a pure object (non-null and non-array), but got null"),
         (
             "text",
             'Argument 1 is expected to be a pure object (non-null and non-array), but got "text"',
