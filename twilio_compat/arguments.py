@@ -22,12 +22,14 @@ from inspect import Parameter, iscoroutinefunction, signature
 from typing import Final, ParamSpec, Protocol, TypeVar, cast
 
 from twilio_compat.errors import ArgumentError
+from twilio_compat.records import JSONValue
 
 __all__ = [
     "OMITTED",
     "Rule",
     "any_of",
     "array",
+    "as_json",
     "check",
     "checked",
     "instance_of",
@@ -181,6 +183,11 @@ class _OptionalJSON:
 
 json_type: Final[Rule] = _JSONType()
 optional_json: Final[Rule] = _OptionalJSON()
+
+
+def as_json(value: JSONValue) -> JSONValue:
+    """Return what *value* is once it was sent as JSON: a copy, tuples as lists, and keys as text."""
+    return cast("JSONValue", json.loads(json.dumps(value)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 
 from twilio_compat.arguments import (
     any_of,
+    as_json,
     instance_of,
     json_type,
     non_negative_integer,
@@ -100,5 +101,5 @@ def draft_of(options: CreateConversationOptions) -> ConversationDraft:
     return ConversationDraft(
         friendly_name=options.get("friendlyName"),
         unique_name=options.get("uniqueName"),
-        attributes={} if attributes is None else attributes,
+        attributes={} if attributes is None else as_json(attributes),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from twilio_compat.arguments import (
     any_of,
+    as_json,
     check,
     checked,
     instance_of,
@@ -201,7 +202,7 @@ class Conversation(ReplayEventEmitter):
     @checked(attributes=json_type)
     async def updateAttributes(self, attributes: JSONValue) -> Self:
         """Replace the attributes. `ForbiddenError` 50107 where the user may not."""
-        await self._standing.change(ConversationChanges(attributes=attributes))
+        await self._standing.change(ConversationChanges(attributes=as_json(attributes)))
         return self
 
     @checked(friendlyName=string)
@@ -237,7 +238,8 @@ class Conversation(ReplayEventEmitter):
     @checked(identity=non_empty_string, attributes=optional_json)
     async def add(self, identity: str, attributes: JSONValue = None) -> ParticipantResponse:
         """Add a member. `ConflictError` 50433 where they are one. As at Twilio, returns the service's raw answer."""
-        draft = ParticipantDraft(identity=identity, attributes={} if attributes is None else attributes)
+        given = {} if attributes is None else as_json(attributes)
+        draft = ParticipantDraft(identity=identity, attributes=given)
         return self._response(await self._standing.participants.add(draft))
 
     @checked(participant=any_of(non_empty_string, instance_of(Participant)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
-from twilio_compat.arguments import checked, json_type, non_empty_string, optional, string
+from twilio_compat.arguments import as_json, checked, json_type, non_empty_string, optional, string
 from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.content_data import ContentData
 from twilio_compat.content_reading import shown
@@ -220,7 +220,7 @@ class Message(ReplayEventEmitter):
     @checked(attributes=json_type)
     async def updateAttributes(self, attributes: JSONValue) -> Self:
         """Replace the attributes; errors as `updateBody`."""
-        return await self._change(MessageChanges(attributes=attributes))
+        return await self._change(MessageChanges(attributes=as_json(attributes)))
 
     async def remove(self) -> Self:
         """Delete the message; errors as `updateBody`."""

@@ -13,12 +13,11 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Collection, Coroutine, Generator, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 from uuid import uuid4
 
-from twilio_compat.arguments import any_of, array, checked, instance_of, json_type, string, undefined
+from twilio_compat.arguments import any_of, array, as_json, checked, instance_of, json_type, string, undefined
 from twilio_compat.cancellable import CancellablePromise
 from twilio_compat.content import ContentTemplateVariable
 from twilio_compat.errors import ArgumentError, LimitError, UnsentMessageWarning
@@ -99,7 +98,7 @@ class UnsentMessage:
             mutation_id=uuid4().hex,
             is_first=True,
             body=self.text if self.mediaContent or self.contentSid else self.text or "",
-            attributes=deepcopy(self.attributes),
+            attributes=as_json(self.attributes),
             subject=self.emailOptions.get("subject"),
             content_sid=self.contentSid,
             content_variables={each.name: each.value for each in self.contentVariables},

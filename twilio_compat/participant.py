@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
-from twilio_compat.arguments import checked, json_type
+from twilio_compat.arguments import as_json, checked, json_type
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.expiry import Cancellable
@@ -159,7 +159,7 @@ class Participant(ReplayEventEmitter):
     @checked(attributes=json_type)
     async def updateAttributes(self, attributes: JSONValue) -> Self:
         """Replace the attributes. `ForbiddenError` 50107 where the user may not; `NotFoundError` 50432."""
-        changes = ParticipantChanges(attributes=attributes)
+        changes = ParticipantChanges(attributes=as_json(attributes))
         await self._conversation._standing.participants.update(self.sid, changes)
         return self
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, TypedDict
 
-from twilio_compat.arguments import checked, json_type, string
+from twilio_compat.arguments import as_json, checked, json_type, string
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import JSONValue, UserChanges, UserRecord
@@ -43,7 +43,6 @@ class User(ReplayEventEmitter):
         """Begin empty, as Twilio's client does, and not followed."""
         super().__init__(session.listeners)
         self.setMaxListeners(0)  # as at Twilio: each message shown may listen to its author
-        self.setMaxListeners(0)  # as at Twilio: a user is followed in many places
         self._session = session
         self._record = UserRecord(sid="", identity=identity, friendly_name=None, attributes={})
         self._following: Literal["initializing", "subscribed", "unsubscribed"] = "initializing"
@@ -90,7 +89,7 @@ class User(ReplayEventEmitter):
     @checked(attributes=json_type)
     async def updateAttributes(self, attributes: JSONValue) -> Self:
         """Replace the attributes. `ForbiddenError` 50107 where the client's user may not."""
-        return await self._change(UserChanges(attributes=attributes))
+        return await self._change(UserChanges(attributes=as_json(attributes)))
 
     @checked(friendlyName=string)
     async def updateFriendlyName(self, friendlyName: str) -> Self:

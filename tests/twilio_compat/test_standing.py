@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,32 @@ async def test_ones_own_updates_are_told_once_though_the_news_are_late(
         await room.updateAttributes({"n": 2})
         assert ["conversationUpdated:attributes+dateUpdated"] * 2 == journal.read()
     assert ([], {"n": 2}) == (await journal.settled(), room.attributes)
+
+
+async def test_attributes_are_what_json_makes_of_them_and_nobody_elses(
+    service: MemoryService, alice: Client
+) -> None:
+    given: Any = {1: (2, {"x": [3]})}
+    room = await (await alice.createConversation(attributes=given)).join()
+    await room.add("bob", given)
+    await room.sendMessage("one", given)
+    await room.sendMessage("two")
+    [me, bob], [sent, edited] = await room.getParticipants(), (await room.getMessages()).items
+    journal = Journal(alice)
+    with service.hold_news():
+        for each in (room, me, alice.user, edited):
+            await each.updateAttributes([given])
+        given[1][1]["x"].append(4)
+    news = await journal.settled()
+    expected = {"1": [2, {"x": [3]}]}
+    assert [expected, expected] == [sent.attributes, bob.attributes]
+    assert [[expected]] * 4 == [each.attributes for each in (room, me, alice.user, edited)]
+    assert [
+        "conversationUpdated:attributes+dateUpdated",
+        "participantUpdated:attributes+dateUpdated",
+        "userUpdated:attributes",
+        "messageUpdated:lastUpdatedBy+dateUpdated+attributes",
+    ] == news
 
 
 async def test_updates_by_two_members_leave_both_with_the_same(
