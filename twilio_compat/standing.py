@@ -20,6 +20,7 @@ event source says of it is passed over until it says what the call has set.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -69,13 +70,15 @@ class Standing:
         self._conversation = conversation
         self._held = held
         self._last_is_gone = False
+        self._changing = asyncio.Lock()
 
     # What this client did
 
     async def change(self, changes: ConversationChanges) -> None:
-        """Change the conversation, and announce it."""
+        """Change the conversation, and announce it: what is changed at once, one after the other, as it was asked."""
         session = self._session
-        self.take(await session.backend.conversations.update(session.actor, self.record.sid, changes))
+        async with self._changing:
+            self.take(await session.backend.conversations.update(session.actor, self.record.sid, changes))
 
     async def change_own(self, changes: UserConversationChanges) -> int | None:
         """Change what is the user's own, announce it, and return how many messages are unread."""

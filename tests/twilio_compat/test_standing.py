@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.journal import Journal, settle
-from tests.support.memory_backend import MemoryBackend, MemoryService
+from tests.support.memory_backend import MemoryBackend, MemoryConversations, MemoryService
 from twilio_compat import Client, Conversation, events
 from twilio_compat.errors import ConflictError, NotFoundError, ServiceUnavailableError, TranslationGapError
+from twilio_compat.records import UNCHANGED, Actor, ConversationChanges, ConversationRecord
 
 from .conftest import SignIn
 
@@ -62,6 +64,35 @@ async def test_attributes_are_what_json_makes_of_them_and_nobody_elses(
         "userUpdated:attributes",
         "messageUpdated:lastUpdatedBy+dateUpdated+attributes",
     ] == news
+
+
+class SlowAttributes(MemoryConversations):
+    """Answers late to a change of attributes."""
+
+    async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
+        changed = await super().update(actor, sid, changes)
+        if changes.attributes is not UNCHANGED:
+            await settle()
+        return changed
+
+
+async def test_updates_at_once_are_told_one_by_one_as_they_were_asked(service: MemoryService) -> None:
+    backend = MemoryBackend(service)
+    backend.conversations = SlowAttributes(service)
+    async with Client(service.token("alice"), {"backend": backend}) as alice:
+        room = await (await alice.createConversation()).join()
+        journal = Journal(alice)
+        with service.hold_news():
+            await asyncio.gather(
+                room.updateAttributes({"n": 1}),
+                room.updateFriendlyName("Room"),
+                room.updateUniqueName("room"),
+            )
+        assert [
+            "conversationUpdated:attributes+dateUpdated",
+            "conversationUpdated:friendlyName+dateUpdated",
+            "conversationUpdated:uniqueName+dateUpdated",
+        ] == await journal.settled()
 
 
 async def test_updates_by_two_members_leave_both_with_the_same(
