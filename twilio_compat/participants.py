@@ -44,10 +44,12 @@ class Participants:
     # Calls
 
     async def list(self) -> list[Participant]:
-        """Fetch the members, in the order in which they were added."""
-        session = self._session
+        """Fetch the members, in the order in which they were added; who came or went meanwhile, news tells better."""
+        session, before = self._session, {**self._announced}
         records = await session.backend.participants.list(session.actor, self._conversation.sid)
-        self._known = {record.sid: self._meet(record) for record in records}
+        moved = {sid: came for sid, came in self._announced.items() if before.get(sid) is not came}
+        listed = {record.sid: self._meet(record) for record in records if moved.get(record.sid, True)}
+        self._known = listed | {sid: member for sid, member in self._known.items() if moved.get(sid)}
         self._listed = True
         return [*self._known.values()]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from tests.support.journal import Journal, settle
-from tests.support.memory_backend import MemoryService
+from tests.support.memory_backend import MemoryBackend, MemoryParticipants, MemoryService
 from twilio_compat import Client, Conversation, Participant, events
 from twilio_compat.errors import ForbiddenError, NotFoundError, TwilioCompatError
+from twilio_compat.records import Actor, ParticipantRecord
 
 
 @pytest.fixture
@@ -223,6 +226,39 @@ async def test_only_a_member_by_chat_has_a_user(service: MemoryService, room: Co
     ):
         await by_sms.getUser()
     assert ({}, "sms") == (by_sms.bindings, by_sms.type)
+
+
+class SlowList(MemoryParticipants):
+    """Lists members as they were before the answer was on its way."""
+
+    def __init__(self, service: MemoryService) -> None:
+        super().__init__(service)
+        self.answered = asyncio.Event()
+
+    async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
+        found = await super().list(actor, conversation_sid)
+        await self.answered.wait()
+        return found
+
+
+async def test_who_comes_or_goes_while_members_are_listed_is_not_mistaken(
+    service: MemoryService, room: Conversation
+) -> None:
+    for identity in ("bob", "carol"):
+        await room.add(identity)
+    backend = MemoryBackend(service)
+    backend.participants = slow = SlowList(service)
+    async with Client(service.token("bob"), {"backend": backend}) as bob:
+        theirs = await bob.getConversationBySid(room.sid)
+        listed = asyncio.create_task(theirs.getParticipants())
+        await settle()
+        await room.removeParticipant("carol")
+        await room.add("dave")
+        await settle()
+        slow.answered.set()
+        assert ["alice", "bob", "dave"] == [each.identity for each in await listed]
+        with pytest.raises(NotFoundError):
+            await theirs.getParticipantByIdentity("carol")
 
 
 async def test_members_are_counted(room: Conversation) -> None:
