@@ -50,8 +50,9 @@ class Users:
     async def unsubscribe(self, user: User) -> None:
         """Let *user* go, unless that was done; the client's own is followed again at once."""
         if user is self.myself:
+            record = await self._fetch(user.identity)
             user._let_go()
-            user._begin(await self._fetch(user.identity))
+            user._begin(record)
         elif self._followed.get(user.identity) is user:
             del self._followed[user.identity]
             user._let_go()

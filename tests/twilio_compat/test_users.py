@@ -7,7 +7,7 @@ import pytest
 from tests.support.journal import Journal, settle
 from tests.support.memory_backend import MemoryBackend, MemoryService
 from twilio_compat import Client, ClientOptions, events
-from twilio_compat.errors import ForbiddenError, TwilioCompatError
+from twilio_compat.errors import ForbiddenError, ServiceUnavailableError, TwilioCompatError
 from twilio_compat.records import UserRecord
 
 USER_EVENTS = ["userSubscribed", "userUnsubscribed", "userUpdated"]
@@ -98,6 +98,16 @@ async def test_ones_own_user_is_followed_again_at_once(alice: Client) -> None:
     await alice.user.unsubscribe()
     assert ["userUnsubscribed:alice", "userSubscribed:alice"] == journal.read()
     assert alice.user.isSubscribed
+
+
+async def test_ones_own_user_stays_followed_where_it_cannot_be_followed_again(
+    service: MemoryService, alice: Client
+) -> None:
+    service.fail_next("users.get", ServiceUnavailableError("No route"))
+    with pytest.raises(ServiceUnavailableError):
+        await alice.user.unsubscribe()
+    assert alice.user.isSubscribed
+    assert "Alice A." == (await alice.user.updateFriendlyName("Alice A.")).friendlyName
 
 
 async def test_one_too_many_and_the_one_followed_longest_is_let_go(service: MemoryService) -> None:
