@@ -27,7 +27,6 @@ from twilio_compat.backend import Backend
 from twilio_compat.conversations import Conversations
 from twilio_compat.errors import (
     AnswerError,
-    BackendError,
     ConfigurationError,
     InvalidResponseError,
     TokenError,
@@ -186,7 +185,7 @@ class Connection:
             await self._conversations.synchronize(records)
             if again:
                 await self._session.users.catch_up()
-        except BackendError as error:
+        except AnswerError as error:  # a refused token too: the source says so when it meets it
             self._session.emit("connectionError", _told(error, terminal=False))
 
     def _initialize(self) -> None:

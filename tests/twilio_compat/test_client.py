@@ -368,8 +368,9 @@ async def test_who_waits_for_a_service_out_of_reach_is_told_so_and_the_client_ke
     await client.shutdown()
 
 
+@pytest.mark.parametrize("error", [ServiceUnavailableError("No route"), TokenError("No route", code=20104)])
 async def test_missed_messages_that_cannot_be_fetched_are_told_and_the_news_go_on(
-    service: MemoryService, alice: Client, bob: Client
+    service: MemoryService, alice: Client, bob: Client, error: TwilioCompatError
 ) -> None:
     room = await (await alice.createConversation(friendlyName="Room")).join()
     await room.add("bob")
@@ -377,7 +378,7 @@ async def test_missed_messages_that_cannot_be_fetched_are_told_and_the_news_go_o
     service.tell("bob", events.SourceRefused(error=EXPIRED))
     await settle()
     await room.sendMessage("missed")
-    service.fail_next("messages.page", ServiceUnavailableError("No route"))
+    service.fail_next("messages.page", error)
     journal = Journal(bob, ["connectionStateChanged", "connectionError", "messageAdded"])
     await bob.updateToken(service.token("bob"))
     await settle()
