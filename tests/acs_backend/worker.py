@@ -23,7 +23,7 @@ from acs_backend.store.changes import Kind
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import draft, page, room, sign_in
 from tests.support.requirements import ROOT
-from twilio_compat.records import Direction
+from twilio_compat.records import ConversationChanges, ConversationDraft, Direction, ParticipantDraft
 from twilio_compat.settings import Settings
 
 COUNTER = "counter"
@@ -85,6 +85,34 @@ class Place:
         conversation = await self.backend.conversations.get(alice, sid)
         found = await page(self.backend, alice, conversation, 1000, direction=Direction.BACKWARDS)
         return [(each.index, each.body) for each in found.items]
+
+    async def create(self, unique_name: str) -> str:
+        """Make a conversation; return its sid."""
+        (alice,) = await sign_in(self.backend, "alice")
+        draft = ConversationDraft(unique_name=unique_name)
+        return (await self.backend.conversations.create(alice, draft)).sid
+
+    async def rename(self, sid: str, name: str | None) -> str | None:
+        """Give a conversation a friendly name; return the one it has then."""
+        (alice,) = await sign_in(self.backend, "alice")
+        changes = ConversationChanges(friendly_name=name)
+        return (await self.backend.conversations.update(alice, sid, changes)).friendly_name
+
+    async def delete(self, sid: str) -> None:
+        """Delete a conversation."""
+        (alice,) = await sign_in(self.backend, "alice")
+        await self.backend.conversations.delete(alice, sid)
+
+    async def add(self, sid: str, identity: str) -> str:
+        """Add a member; return their sid."""
+        (alice,) = await sign_in(self.backend, "alice")
+        newcomer = ParticipantDraft(identity=identity)
+        return (await self.backend.participants.create(alice, sid, newcomer)).sid
+
+    async def remove(self, sid: str, identity: str) -> None:
+        """Remove a member."""
+        (alice,) = await sign_in(self.backend, "alice")
+        await self.backend.participants.delete(alice, sid, identity)
 
     async def changes(self, newest: int) -> list[tuple[int, object]]:
         """Return all that was heard of the feed once *newest* was; wait for that."""
