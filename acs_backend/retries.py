@@ -20,7 +20,8 @@ The pause grows exponentially from a quarter of a second and is drawn at random 
 callers do not come back together. When the next pause would end after the deadline, the last error is raised.
 
 While an attempt runs, `current_attempt` tells those who do its work how long it may take. They may wait for a turn
-without its own time running out (`Attempt.paused`).
+without its own time running out (`Attempt.paused`). Whoever calls `once` may have such waits, and those between two
+attempts, enclosed in a context of their own (*aside*): in all of them the call has certainly had no effect so far.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeAlias, TypeVar
 
 import aiohttp
 from azure.core.exceptions import (
@@ -49,6 +50,8 @@ from azure.core.exceptions import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Aside: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
@@ -68,12 +71,15 @@ class OutcomeUnknown(Exception):  # noqa: N818  # it reports a state of knowledg
 class Attempt:
     """One attempt of a call, while it runs: a time limit, and what there is to know for those who do the work."""
 
-    def __init__(self, until: float, seconds: Callable[[], float], *, is_background: bool) -> None:
+    def __init__(
+        self, until: float, seconds: Callable[[], float], *, is_background: bool, aside: Aside = nullcontext
+    ) -> None:
         """The whole call must have ended at *until*; this attempt may take as long as *seconds* says."""
         self.until = until
         self.is_background = is_background
         """Whether nobody waits for the call."""
         self._seconds = seconds
+        self._aside = aside
         self._timeout = asyncio.timeout(seconds())
         self._pauses = 0
         self._token: Token[Attempt | None] | None = None
@@ -104,7 +110,8 @@ class Attempt:
         self._pauses += 1
         self._timeout.reschedule(None)
         try:
-            yield
+            with self._aside():
+                yield
         finally:
             self._pauses -= 1
             if not self._pauses and not self.is_over:
@@ -158,38 +165,48 @@ class Retries:
         """Run *call* until it succeeds, is refused or *until* passes; then its last error is raised."""
         return await self._repeat(call, self.until() if until is None else until, may_repeat=is_transient)
 
-    async def once(self, call: Callable[[], Awaitable[T]], *, until: float | None = None) -> T:
-        """Run *call* so that it has its effect at most once; `OutcomeUnknown` where it may or may not have had it."""
+    async def once(
+        self, call: Callable[[], Awaitable[T]], *, until: float | None = None, aside: Aside = nullcontext
+    ) -> T:
+        """Run *call* so that it has its effect at most once; `OutcomeUnknown` where it may or may not have had it.
+
+        Waits without effect are enclosed in *aside*.
+        """
+        until = self.until() if until is None else until
         try:
-            return await self._repeat(
-                call, self.until() if until is None else until, may_repeat=had_no_effect
-            )
+            return await self._repeat(call, until, may_repeat=had_no_effect, aside=aside)
         except Exception as error:
             if not _is_clear(error):
                 raise OutcomeUnknown(error) from error
             raise
 
     async def _repeat(
-        self, call: Callable[[], Awaitable[T]], until: float, *, may_repeat: Callable[[Exception], bool]
+        self,
+        call: Callable[[], Awaitable[T]],
+        until: float,
+        *,
+        may_repeat: Callable[[Exception], bool],
+        aside: Aside = nullcontext,
     ) -> T:
         attempt = 0
         while True:
             try:
-                async with self._attempt(until):
+                async with self._attempt(until, aside=aside):
                     return await call()
             except Exception as error:
-                pause = _retry_after(error)
-                if not may_repeat(error) or not await self._wait(
-                    self._backoff(attempt) if pause is None else pause, until
-                ):
+                if not may_repeat(error):
                     raise
+                pause = _retry_after(error)
+                with aside():
+                    if not await self._wait(self._backoff(attempt) if pause is None else pause, until):
+                        raise
             attempt += 1
 
-    def _attempt(self, until: float, *, is_background: bool = False) -> Attempt:
+    def _attempt(self, until: float, *, is_background: bool = False, aside: Aside = nullcontext) -> Attempt:
         def seconds() -> float:
             return max(0.0, min(self._attempt_timeout, until - self._clock()))
 
-        return Attempt(until, seconds, is_background=is_background)
+        return Attempt(until, seconds, is_background=is_background, aside=aside)
 
     def _backoff(self, attempt: int) -> float:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 10))

@@ -8,6 +8,9 @@ Whoever finds the door to the database open takes everything that waits along wi
 Under steady traffic even that is put off: `acs_backend.ledger.foresight` tells the index at once, and what it told is
 written a little later, many in one transaction. That transaction is also the next look at the store.
 
+A send that has to wait before its request leaves is set aside meanwhile: its message cannot exist, so nobody waits for
+it, and it takes another ticket afterwards.
+
 Everywhere else the sender lists the thread. Sends that finished before a listing began share it.
 
 A thread is *settled* when it was listed since this process holds its lease, in the current epoch of the lease, and
@@ -21,8 +24,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,7 +38,7 @@ from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.store import messages as store
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
-from twilio_compat.errors import InvalidResponseError, TwilioCompatError
+from twilio_compat.errors import ClosedError, InvalidResponseError, TwilioCompatError
 
 PATIENCE = 1.0
 """Seconds a finished send waits for slower ones before it lists the thread instead."""
@@ -125,6 +128,8 @@ class Sending:
     """ACS's id, once the message is known to exist."""
     unclear: bool = False
     """Whether the send may have had its effect without, or besides, the message above."""
+    ticket: int | None = None
+    """Its place in the order of the sends to its thread; None while it is set aside."""
     waiting: _Waiting | None = None
 
 
@@ -172,16 +177,27 @@ class Recorder:
     async def sending(self, user: AcsUser, thread_id: str, mutation_id: str) -> AsyncIterator[Sending]:
         """Enclose the post of a message, which sets ``message_id`` on what this yields."""
         await self._lease.hold()
-        thread = self._thread(thread_id)
-        ticket = thread.order.start()
         sending = Sending(user, thread_id, mutation_id)
+        self._start(sending)
         try:
             yield sending
         except asyncio.CancelledError:
-            sending.unclear = True
+            sending.unclear = sending.ticket is not None
             raise
         finally:
-            self._end(thread, ticket, sending)
+            self._end(sending)
+
+    @contextmanager
+    def set_aside(self, sending: Sending) -> Iterator[None]:
+        """Enclose a wait during which the message cannot come to exist. `ClosedError` where `close` came meanwhile."""
+        if sending.unclear or sending.ticket is None:
+            yield
+            return
+        self._abandon(sending)
+        yield
+        if self._closed:
+            raise ClosedError("The backend was closed; open another one")
+        self._start(sending)
 
     def cast_doubt(self, sending: Sending) -> None:
         """Note that the send may have had its effect unseen; nobody waits for it any more."""
@@ -194,22 +210,33 @@ class Recorder:
         thread = self._thread(sending.thread_id)
         return await self._written(thread, sending.waiting) or await self._looked_up(thread, sending)
 
-    def _end(self, thread: _Thread, ticket: int, sending: Sending) -> None:
+    def _start(self, sending: Sending) -> None:
+        sending.ticket = self._thread(sending.thread_id).order.start()
+
+    def _abandon(self, sending: Sending) -> None:
+        thread, ticket = self._thread(sending.thread_id), sending.ticket
+        sending.ticket = None
+        if ticket is not None:
+            for each in thread.order.abandon(ticket):
+                if waiting := thread.waiting.pop(each, None):
+                    thread.send_to_look(waiting)
+
+    def _end(self, sending: Sending) -> None:
+        thread = self._thread(sending.thread_id)
         if sending.unclear:
             self._left_behind = True
             thread.cast_doubt(self._clock() + self._doubt)
         if sending.message_id is None:
-            for each in thread.order.abandon(ticket):
-                if waiting := thread.waiting.pop(each, None):
-                    thread.send_to_look(waiting)
+            self._abandon(sending)
             return
+        assert sending.ticket is not None
         arrival = Arrival(sending.message_id, sending.mutation_id, repeated=sending.unclear)
         sending.waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
         if thread.settled(self._lease.epoch, self._clock()):
             thread.waiting[sending.message_id] = sending.waiting
         else:
             thread.send_to_look(sending.waiting)
-        ready = thread.order.finish(ticket, sending.message_id)
+        ready = thread.order.finish(sending.ticket, sending.message_id)
         self._ready += [
             (sending.thread_id, thread.waiting.pop(each)) for each in ready if each in thread.waiting
         ]

@@ -25,6 +25,7 @@ from acs_backend.store import conversations, writers
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from tests.acs_backend.thread_model import ThreadModel
+from twilio_compat.errors import ClosedError
 
 THREAD = "19:thread@thread.v2"
 SENDER: Any = AcsUser("8:acs:sender", None)  # type: ignore[arg-type]  # nobody asks for its token here
@@ -79,6 +80,9 @@ class Process:
             await asyncio.sleep(0)
         try:
             async with self.recorder.sending(SENDER, THREAD, mutation_id) as sending:
+                if self.chance.random() < 0.3:
+                    with self.recorder.set_aside(sending):
+                        await self.dawdle()
                 await self.dawdle()
                 if fate == "refused":
                     raise RefusedError
@@ -256,6 +260,47 @@ async def test_a_process_that_leaves_nothing_behind_takes_its_lease_with_it(
     await other.recorder.close()
     async with one.database.read() as connection:
         assert frozenset() == await writers.all_but(connection, "")
+
+
+async def test_nobody_waits_for_a_send_that_is_set_aside(tmp_path: Path) -> None:
+    process = Process(f"sqlite:///{tmp_path}/store.db", ThreadModel(), random.Random(0), Time())
+    await process.make_conversation()
+    assert 0 == await index_of(process, "0")
+    pages_read = process.model.pages_read
+    async with process.recorder.sending(SENDER, THREAD, "2") as sending:
+        with process.recorder.set_aside(sending):
+            assert 1 == await index_of(process, "1")
+        sending.message_id = process.model.add("2").message_id
+    assert 2 == (await process.recorder.index(sending)).index
+    assert pages_read == process.model.pages_read
+    await process.recorder.close()
+    await process.database.close()
+
+
+async def test_a_send_that_may_have_had_its_effect_cannot_be_set_aside(tmp_path: Path) -> None:
+    process = Process(f"sqlite:///{tmp_path}/store.db", ThreadModel(), random.Random(0), Time())
+    await process.make_conversation()
+    async with process.recorder.sending(SENDER, THREAD, "0") as sending:
+        ticket = sending.ticket
+        process.recorder.cast_doubt(sending)
+        with process.recorder.set_aside(sending):
+            assert ticket == sending.ticket
+    await process.recorder.close()
+    await process.database.close()
+
+
+async def test_a_send_that_is_set_aside_ends_with_the_backend(tmp_path: Path) -> None:
+    process = Process(f"sqlite:///{tmp_path}/store.db", ThreadModel(), random.Random(0), Time())
+    await process.make_conversation()
+
+    async def wait_for_the_end() -> None:
+        async with process.recorder.sending(SENDER, THREAD, "0") as sending:
+            with process.recorder.set_aside(sending):
+                await process.recorder.close()
+
+    with pytest.raises(ClosedError):
+        await wait_for_the_end()
+    await process.database.close()
 
 
 numbers = itertools.count()
