@@ -327,14 +327,14 @@ class Conversations:
     async def _is_gone(self, row: Conversation) -> bool:
         """Whether a thread was deleted past this library, or by a process that died before it could say so.
 
-        The steward is in every thread that was made here; from one that knows native clients it may have been removed.
+        ACS answers 404 then; from a thread that answers 403, a native client may have removed the steward.
         """
         steward = await self._identities.steward()
         try:
             with translated(Subject.CONVERSATION):
                 await self._retries.idempotent(lambda: self._topic(steward, row))
         except (ForbiddenError, NotFoundError) as error:
-            return isinstance(error, NotFoundError) or not row.native
+            return isinstance(error, NotFoundError)
         return False
 
     async def _mark_deleted(self, thread_id: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from azure.communication.chat import CommunicationUserIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +18,11 @@ from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, NativeUser, bodies, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import (
+    BackendError,
     ConflictError,
     ForbiddenError,
     LimitError,
     NotFoundError,
-    ServiceUnavailableError,
     TwilioCompatError,
 )
 from twilio_compat.records import (
@@ -217,6 +218,17 @@ async def test_a_name_is_free_again_once_its_conversation_is_gone_at_acs(
     assert anew == await backend.conversations.get_by_unique_name(alice, "support")
 
 
+async def test_a_name_stays_taken_where_a_native_client_removed_the_steward(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, bob: NativeUser
+) -> None:
+    await backend.conversations.update(alice, chat.sid, ConversationChanges(unique_name="support"))
+    steward = await backend.identities.steward()
+    await (await bob.only_thread()).remove_participant(CommunicationUserIdentifier(steward.id))
+    with pytest.raises(ConflictError):
+        await backend.conversations.create(alice, ConversationDraft(unique_name="support"))
+    assert chat.sid == (await backend.conversations.get_by_unique_name(alice, "support")).sid
+
+
 async def test_a_name_is_free_again_where_the_process_died_that_deleted_its_conversation(
     backend: AcsBackend, alice: Actor, chat: ConversationRecord
 ) -> None:
@@ -328,7 +340,7 @@ async def test_of_a_rename_with_an_unclear_outcome_the_next_look_tells(
         connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=0.5
     )
     middleman.fault = lambda seen: fault if seen.method == "PATCH" else None
-    with pytest.raises(ServiceUnavailableError):
+    with pytest.raises(BackendError):
         await through.conversations.update(alice, chat.sid, ConversationChanges(friendly_name="Den"))
     assert expected == (await backend.conversations.get(alice, chat.sid)).friendly_name
     assert (expected != "Room") == bool(await told(deployment))
