@@ -182,7 +182,7 @@ class Client(ReplayEventEmitter):
         """Whether the deployment keeps track of who is connected. Raises until the client is initialized."""
         if not self._session.was_opened:
             raise TwilioCompatError(BEFORE_INITIALIZATION)
-        return self._session.backend.reachability_enabled
+        return self._session.deployment.reachability_enabled
 
     @property
     def token(self) -> str:

@@ -179,7 +179,7 @@ class Conversation(ReplayEventEmitter):
     @property
     def limits(self) -> ConversationLimits:
         """What a message may carry."""
-        limits = self._session.backend.limits
+        limits = self._session.deployment.limits
         return {
             "mediaAttachmentsCountLimit": limits.media_count,
             "mediaAttachmentSizeLimitInMb": limits.media_size,

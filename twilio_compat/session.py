@@ -57,6 +57,7 @@ class Session:
         """Whether calls were let through at some time."""
         self._settled = asyncio.Event()
         self._held: tuple[Backend, Actor] | None = None
+        self._deployment: Backend | None = None
         self._end: Exception | None = None
         self._trouble: Exception | None = None
 
@@ -70,6 +71,11 @@ class Session:
         """On whose behalf. Raises as `backend` does."""
         return self._use()[1]
 
+    @property
+    def deployment(self) -> Backend:
+        """What tells the properties of the deployment, also after the end. Raises as `backend` before the start."""
+        return self._deployment or self.backend
+
     async def ready(self) -> None:
         """Wait until the session is open. Raises the error that ended it, or that keeps it from opening."""
         await self._settled.wait()
@@ -79,6 +85,7 @@ class Session:
 
     def act(self, backend: Backend, actor: Actor) -> None:
         """Carry out calls with *backend* on behalf of *actor* from now on."""
+        self._deployment = backend
         self._held = (guarded(backend, lambda: self._end), actor)
 
     def renew(self, actor: Actor) -> None:

@@ -187,6 +187,17 @@ async def test_shutting_down_twice_or_from_a_listener_is_safe(service: MemorySer
     assert "disconnected" == client.connectionState
 
 
+async def test_what_is_known_can_still_be_read_after_shutting_down(service: MemoryService) -> None:
+    client = client_with(service, service.token("alice"))
+    room = await client.createConversation(friendlyName="Room")
+    await client.shutdown()
+    assert ("Room", 10, False) == (
+        room.friendlyName,
+        room.limits["mediaAttachmentsCountLimit"],
+        client.reachabilityEnabled,
+    )
+
+
 async def test_shutting_down_at_once_ends_those_who_wait(service: MemoryService) -> None:
     client = client_with(service, service.token("alice"))
     waiting = asyncio.ensure_future(client.getSubscribedConversations())
