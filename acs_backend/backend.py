@@ -90,7 +90,6 @@ class _Parts:
             retries,
             core.recorder,
             core.roles,
-            core.hub,
             clock=core.now,
         )
         self.participants = Participants(
@@ -103,7 +102,6 @@ class _Parts:
             core.receipts,
             core.typing_notices,
             core.roles,
-            core.hub,
             clock=core.now,
         )
         reader = Reader(core.clients, retries, self.ledger, self.listings, clock=core.clock)
@@ -191,7 +189,6 @@ class AcsBackend:
             parts.ledger,
             core.recorder,
             core.receipts,
-            core.hub,
             clock=core.now,
         )
         """What conversations are to the acting user."""

@@ -32,7 +32,6 @@ from acs_backend.conversation_edits import (
     topic_of,
 )
 from acs_backend.errors import Subject, translated
-from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
 from acs_backend.ledger.foresight import NOTICE
@@ -83,7 +82,6 @@ class Conversations:
         retries: Retries,
         recorder: Recorder,
         roles: Roles,
-        hub: Hub,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -93,7 +91,6 @@ class Conversations:
         self._identities = identities
         self._retries = retries
         self._recorder = recorder
-        self._hub = hub
         self._clock = clock
         self._edits = Edits(database, clock)
         self._roles = roles
@@ -153,7 +150,6 @@ class Conversations:
         row = await (
             self._rename(actor, row, changes) if renames else self._edits.write(row.thread_id, changes)
         )
-        self._hub.nudge(row.thread_id)
         if changes.state == "closed":
             await self._identities.notice()
         return await self._record(user, row, joined=joined)
@@ -167,7 +163,6 @@ class Conversations:
         await self.as_member_or_creator(actor, row, delete)
         await self._mark_deleted(row.thread_id)
         self._threads.pop(sid, None)
-        self._hub.nudge(row.thread_id)
 
     # For the other parts
 

@@ -32,7 +32,6 @@ from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
 from acs_backend.errands import Errands
 from acs_backend.errors import Subject, translated
-from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
 from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.listings import Listings
@@ -93,7 +92,6 @@ class Participants:
         receipts: ReadReceipts,
         typing_notices: Errands,
         roles: Roles,
-        hub: Hub,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -105,7 +103,6 @@ class Participants:
         self._conversations = conversations
         self._receipts = receipts
         self._typing_notices = typing_notices
-        self._hub = hub
         self._clock = clock
         self._arrivals = Arrivals(database, listings)
         self._edits = MemberEdits(database, clock)
@@ -133,7 +130,6 @@ class Participants:
         await self._add(roster.seen_by, conversation, acs_id)
         async with self._database.write() as connection:
             await self._announce(connection, conversation, acs_id)
-        self._hub.nudge(conversation.thread_id, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
@@ -169,7 +165,6 @@ class Participants:
             actor.identity, user.id, conversation, *_needed(changes, own=acs_id == user.id)
         )
         row = await self._edits.edit(conversation, acs_id, lambda old, now: edited(old, changes, now))
-        self._hub.nudge(conversation.thread_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
@@ -187,7 +182,6 @@ class Participants:
         now = to_milliseconds(self._clock())
         async with self._database.write(durable=False) as connection:
             await feed.add(connection, Kind.TYPING, now=now, thread_id=thread_id, acs_id=user.id)
-        self._hub.nudge(thread_id)
         if is_known:
             self._typing_notices.run((user.id, thread_id), notify)
         return TYPING_TIMEOUT
@@ -202,7 +196,6 @@ class Participants:
             needed = Permission.REMOVE_PARTICIPANT
             await self._roles.check_member(actor.identity, user.id, conversation, needed)
         await self._remove(actor, conversation, leaving)
-        self._hub.nudge(conversation.thread_id, leaving)
 
     # For the other parts
 

@@ -18,7 +18,6 @@ from acs_backend.checks import changed, check_horizon
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
-from acs_backend.event_sources.hub import Hub
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.recorder import Recorder
@@ -59,7 +58,6 @@ class UserConversations:
         ledger: Ledger,
         recorder: Recorder,
         receipts: ReadReceipts,
-        hub: Hub,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,7 +68,6 @@ class UserConversations:
         self._ledger = ledger
         self._recorder = recorder
         self._receipts = receipts
-        self._hub = hub
         self._edits = MemberEdits(database, clock)
 
     async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
@@ -88,7 +85,6 @@ class UserConversations:
             place.conversation, place.user.id, lambda old, now: stood(old, changes, now)
         )
         if row != place.row:
-            self._hub.nudge(place.thread_id)
             await self._pass_on(place, row)
         return await self._record(place.conversation, row)
 

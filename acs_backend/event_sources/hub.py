@@ -1,8 +1,8 @@
 """How the rest of the backend reaches the subscriptions of this process.
 
-A write made in this process is news to those who listen in it, now rather than at the next tick; a message need not
-even be read back. And what a listener reads is in use, so that the sweep looks there. A change in the store, from
-whichever process, wakes those whom it may concern.
+What this process did to a message is news to those who listen in it, now rather than at the next tick; a new one need
+not even be read back. And what a listener reads is in use, so that the sweep looks there. A change in the store, from
+whichever process, this one too, wakes those whom it may concern: to hear of it, which costs no request.
 """
 
 from __future__ import annotations
@@ -64,11 +64,9 @@ class Hub:
         """Note that it does not any more."""
         _discard(self._of_thread, thread_id, subscription)
 
-    def nudge(self, thread_id: str, *acs_ids: str) -> None:
-        """Tell those who follow a thread, and these users, that there is news."""
-        for each in self._of_thread.get(thread_id, set()).union(
-            *(self._of_user.get(each, ()) for each in acs_ids)
-        ):
+    def nudge(self, thread_id: str) -> None:
+        """Tell those who follow a thread that there is news."""
+        for each in self._of_thread.get(thread_id, ()):
             each.nudge()
 
     def changed(self, change: Change) -> None:

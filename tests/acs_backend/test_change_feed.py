@@ -18,16 +18,26 @@ from acs_backend.store.database import Database
 from acs_backend.store.signals import Signals
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, next_event, next_of, quiet, room, sign_in
+from tests.acs_backend.middleman import Middleman
 from tests.acs_backend.store.databases import end_connections, out_of_reach
 from twilio_compat.errors import ServiceUnavailableError
 from twilio_compat.events import (
     ConversationJoined,
     ConversationUpdated,
+    ParticipantJoined,
+    ParticipantUpdated,
     SourceInterrupted,
     SourceRestored,
     Synchronized,
+    TypingStarted,
 )
-from twilio_compat.records import ConversationChanges, MessageRecord, ParticipantDraft
+from twilio_compat.records import (
+    ConversationChanges,
+    MessageRecord,
+    ParticipantChanges,
+    ParticipantDraft,
+    UserConversationChanges,
+)
 
 
 class UnsteadyDatabase(Database):
@@ -294,6 +304,49 @@ async def test_who_is_added_by_another_process_looks_at_once(deployment: Deploym
         await next_of(events, Synchronized)
         await here.participants.create(alice, chat.sid, ParticipantDraft(identity="bob"))
         assert chat.sid == (await next_of(events, ConversationJoined)).conversation.sid
+
+
+async def test_what_only_the_store_knows_costs_those_who_listen_no_request(
+    emulator: Emulator, shared_store: str, middleman: Middleman
+) -> None:
+    async with Deployment(emulator, shared_store) as deployment:
+        watched = middleman.connection_string(emulator.connection_string)
+        backend = deployment.backend(connection_string=watched, poll_interval=60.0)
+        alice, bob = await sign_in(backend, "alice", "bob")
+        chat = await room(backend, alice, "alice", "bob")
+        async with backend.subscribe(bob) as events:
+            await next_of(events, Synchronized)
+            looks = listings(middleman)
+            await backend.conversations.update(alice, chat.sid, ConversationChanges(attributes={"n": 1}))
+            await backend.participants.update(alice, chat.sid, "alice", ParticipantChanges(attributes=[1]))
+            await backend.participants.typing(alice, chat.sid)
+            changes = UserConversationChanges(last_read_message_index=0)
+            await backend.user_conversations.update(alice, chat.sid, changes)
+            told = [type(each) for each in await quiet(events)]
+            assert [ConversationUpdated, ParticipantUpdated, TypingStarted, ParticipantUpdated] == told
+            assert looks == listings(middleman)
+
+
+async def test_one_look_is_enough_where_somebody_came(
+    emulator: Emulator, shared_store: str, middleman: Middleman
+) -> None:
+    async with Deployment(emulator, shared_store) as deployment:
+        watched = middleman.connection_string(emulator.connection_string)
+        backend = deployment.backend(connection_string=watched, poll_interval=60.0)
+        alice, bob = await sign_in(backend, "alice", "bob")
+        chat = await room(backend, alice, "alice", "bob")
+        async with backend.subscribe(bob) as events:
+            await next_of(events, Synchronized)
+            await quiet(events)
+            looks = listings(middleman)
+            await backend.participants.create(alice, chat.sid, ParticipantDraft(identity="carol"))
+            assert [ParticipantJoined] == [type(each) for each in await quiet(events)]
+            assert looks + 1 == listings(middleman)
+
+
+def listings(middleman: Middleman) -> int:
+    """Return how often somebody asked ACS for a list of threads."""
+    return sum((each.method, each.path) == ("GET", "/chat/threads") for each in middleman.seen)
 
 
 async def test_what_changed_before_the_state_was_looked_at_is_no_news(deployment: Deployment) -> None:
