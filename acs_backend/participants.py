@@ -127,7 +127,11 @@ class Participants:
         row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
         self._recent.pop(conversation.thread_id, None)
         await self._mark_if_native(conversation, acs_id)
-        await self._add(roster.seen_by, conversation, acs_id)
+        try:
+            await self._add(roster.seen_by, conversation, acs_id)
+        except (TwilsockUpstreamError, TranslationGapError):
+            await self._withdraw(row)
+            raise
         async with self._database.write() as connection:
             await self._announce(connection, conversation, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
@@ -333,6 +337,12 @@ class Participants:
             if not await table.claim(connection, row, over=over):
                 raise _exists_already()
         return row
+
+    async def _withdraw(self, row: Participant) -> None:
+        """Drop the row of somebody whom ACS refused; or they would count among those a message was for."""
+        async with self._database.write() as connection:
+            await table.withdraw(connection, row)
+        self._recent.pop(row.thread_id, None)
 
     async def _remove(self, actor: Actor, conversation: Conversation, acs_id: str) -> None:
         leaving = CommunicationUserIdentifier(acs_id)

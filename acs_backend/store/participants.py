@@ -76,6 +76,16 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
     return True
 
 
+async def withdraw(connection: AsyncConnection, row: Participant) -> None:
+    """Drop a row that was claimed, unless another one was claimed over it."""
+    claimed = (
+        (participants.c.thread_id == row.thread_id)
+        & (participants.c.acs_id == row.acs_id)
+        & (participants.c.created_at == row.created_at)
+    )
+    await connection.execute(delete(participants).where(claimed))
+
+
 async def save(connection: AsyncConnection, row: Participant) -> None:
     """Write the row of a member, whether there was one or not."""
     found = (participants.c.thread_id == row.thread_id) & (participants.c.acs_id == row.acs_id)

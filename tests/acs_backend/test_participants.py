@@ -280,6 +280,23 @@ async def test_no_user_is_made_at_acs_for_whom_the_actor_may_not_add(
     assert await backend.identities.known_acs_id("somebody new") is None
 
 
+async def test_no_message_is_for_somebody_whom_acs_refused_to_add(
+    backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    for identity in ("alice", "bob"):
+        await add(backend, alice, chat, identity)
+    known = await backend.identities.acs_id("bob")
+    unknown = known[:-1] + "01"[known.endswith("0")]
+    with pytest.raises(NotFoundError, match="ACS does not know"):
+        await add(backend, alice, chat, unknown)
+    sent = await send(backend, alice, chat, "hello")
+    receipts = await backend.messages.receipts(alice, chat.sid, sent.sid)
+    members = await backend.participants.list(alice, chat.sid)
+    assert [each.sid for each in members if each.identity == "bob"] == [
+        each.participant_sid for each in receipts
+    ]
+
+
 async def test_a_member_who_was_made_an_admin_may_what_admins_may(
     backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
 ) -> None:
