@@ -67,6 +67,8 @@ TYPING_TIMEOUT = 5.0
 RECENT = timedelta(seconds=1)
 """How late a send may notice that another process added or removed a member, in what it says of its recipients."""
 KEPT_RECENT = 10_000
+UNDER_WAY = timedelta(minutes=10)
+"""How old the row of somebody who is no member must be to stand for nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Participants:
         """Return the members in the order in which they were added; errors of `Conversations.get`."""
         conversation = await self._conversations.find(actor, conversation_sid)
         roster = await self._roster(actor, conversation)
+        await self._forget_gone(conversation, roster)
         members = await self._identities.names(roster.acs_ids)
         rows = await self._arrivals.completed(roster.seen_by, conversation, members, roster.rows)
         moved = await self._receipts.collect(roster.seen_by, conversation, roster.acs_ids)
@@ -339,10 +342,18 @@ class Participants:
         return row
 
     async def _withdraw(self, row: Participant) -> None:
-        """Drop the row of somebody whom ACS refused; or they would count among those a message was for."""
+        """Drop the row of somebody who is no member; or they would count among those a message is for."""
         async with self._database.write() as connection:
             await table.withdraw(connection, row)
         self._recent.pop(row.thread_id, None)
+
+    async def _forget_gone(self, conversation: Conversation, roster: _Roster) -> None:
+        """Drop the rows of those who left past this library; a young row may stand for an add under way."""
+        before = to_milliseconds(self._clock() - UNDER_WAY)
+        for acs_id, row in roster.rows.items():
+            if acs_id not in roster.acs_ids and row.created_at < before:
+                await self._mark_if_native(conversation, acs_id)
+                await self._withdraw(row)
 
     async def _remove(self, actor: Actor, conversation: Conversation, acs_id: str) -> None:
         leaving = CommunicationUserIdentifier(acs_id)

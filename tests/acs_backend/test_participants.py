@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.communication.chat import ChatParticipant, CommunicationUserIdentifier
 
 from acs_backend import AcsBackend
+from acs_backend.participants import UNDER_WAY
 from acs_backend.roles import CHANNEL_ADMIN, CHANNEL_USER
 from tests.acs_backend.deployment import Deployment, bodies, room, send, sign_in
 from twilio_compat.errors import (
@@ -45,6 +47,12 @@ async def add(
     backend: AcsBackend, actor: Actor, chat: ConversationRecord, identity: str
 ) -> ParticipantRecord:
     return await backend.participants.create(actor, chat.sid, ParticipantDraft(identity=identity))
+
+
+def later(deployment: Deployment, by: timedelta) -> AcsBackend:
+    """Return a backend whose clock is fast; the caller closes it."""
+    ahead = by + timedelta(seconds=1)
+    return AcsBackend(deployment.settings, now=lambda: datetime.now(UTC) + ahead)
 
 
 async def names(backend: AcsBackend, actor: Actor, chat: ConversationRecord) -> list[str]:
@@ -295,6 +303,28 @@ async def test_no_message_is_for_somebody_whom_acs_refused_to_add(
     assert [each.sid for each in members if each.identity == "bob"] == [
         each.participant_sid for each in receipts
     ]
+
+
+async def test_who_left_past_the_library_is_forgotten_once_their_row_can_be_no_add_under_way(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, bob: Actor, chat: ConversationRecord
+) -> None:
+    for identity in ("alice", "bob"):
+        await add(backend, alice, chat, identity)
+    role = ParticipantChanges(role_sid=CHANNEL_ADMIN)
+    await backend.participants.update(alice, chat.sid, "bob", role)
+    native = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    await (await native.only_thread()).remove_participant(CommunicationUserIdentifier(native.acs_id))
+    await backend.participants.list(alice, chat.sid)
+    thread_id = (await backend.conversations.find(alice, chat.sid)).thread_id
+    assert native.acs_id in await backend.participants.rows(thread_id)
+    much_later = later(deployment, UNDER_WAY)
+    try:
+        assert ["alice"] == await names(much_later, alice, chat)
+    finally:
+        await much_later.close()
+    assert native.acs_id not in await backend.participants.rows(thread_id)
+    assert (await backend.conversations.find(alice, chat.sid)).native
+    assert CHANNEL_USER == (await add(backend, alice, chat, "bob")).role_sid
 
 
 async def test_a_member_who_was_made_an_admin_may_what_admins_may(
