@@ -18,7 +18,7 @@ from twilio_compat import Client, Conversation, Message
 from twilio_compat.paginator import Paginator
 from twilio_compat.settings import Settings
 
-HASTE = 20.0
+HASTE = 40.0
 PATIENCE = 20.0
 """Seconds of everybody else's time after which something is not expected any more."""
 PAGE = 5
@@ -97,8 +97,12 @@ class Party:
         return {text: index for each in said for text, index in each.items()}
 
     async def read_back(self) -> list[list[Line]]:
-        """Have everybody read everything."""
+        """Have everybody read everything, the newest first."""
         return await asyncio.gather(*(each.read_back() for each in self.people))
+
+    async def talk_and_read(self, turns: int) -> tuple[dict[str, int], list[list[Line]]]:
+        """Have everybody talk and read at once."""
+        return await asyncio.gather(self.talk(turns), self.read_back())
 
     async def hear_out(self, last: str) -> list[list[Line]]:
         """Return what everybody heard, once all have heard *last*."""
