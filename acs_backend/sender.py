@@ -110,6 +110,7 @@ class Sender:
     async def _post(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> Sending:
         until, key = self._retries.until(), (thread_id, outgoing.mutation_id)
         async with self._recorder.sending(user, thread_id, outgoing.mutation_id) as sending:
+            sending.repeated = not outgoing.is_first
             if key in self._known:
                 self._recorder.cast_doubt(sending)
             if key in self._known or not outgoing.is_first:

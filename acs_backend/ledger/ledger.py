@@ -61,7 +61,7 @@ class Arrival:
     mutation_id: str | None
     deleted: bool = False
     repeated: bool = False
-    """Whether it was posted more than once, so that there may be another copy."""
+    """Whether it may have been posted more than once, so that there may be another copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[A
         if standing is None or standing.native:
             continue
         held = await _held(connection, thread_id, arrivals, standing)
-        marks = [each.mutation_id for each in arrivals if each.mutation_id]
+        marks = [each.mutation_id for each in arrivals if each.repeated and each.mutation_id]
         mutations = await store.by_mutations(connection, thread_id, marks)
         new = allocate(thread_id, arrivals, next_index=standing.next_index, known=held, mutations=mutations)
         appended += [(thread_id, each) for each in new]

@@ -128,6 +128,8 @@ class Sending:
     """ACS's id, once the message is known to exist."""
     unclear: bool = False
     """Whether the send may have had its effect without, or besides, the message above."""
+    repeated: bool = False
+    """Whether it may have been sent before, by whichever process."""
     ticket: int | None = None
     """Its place in the order of the sends to its thread; None while it is set aside."""
     waiting: _Waiting | None = None
@@ -230,7 +232,8 @@ class Recorder:
             self._abandon(sending)
             return
         assert sending.ticket is not None
-        arrival = Arrival(sending.message_id, sending.mutation_id, repeated=sending.unclear)
+        repeated = sending.unclear or sending.repeated
+        arrival = Arrival(sending.message_id, sending.mutation_id, repeated=repeated)
         sending.waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
         if thread.settled(self._lease.epoch, self._clock()):
             thread.waiting[sending.message_id] = sending.waiting

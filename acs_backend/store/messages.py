@@ -128,8 +128,8 @@ async def append_next(
 ) -> int | None:
     """Append *row* with the next index and return that, or None with nothing done: a statement for the usual case.
 
-    It is usual that nobody may write past this library, that the message is newer than all in the ledger and was not
-    sent before, and that the leases of the writers other than *writer* still add up to *others*.
+    It is usual that nobody may write past this library, that the message is newer than all in the ledger, and that
+    the leases of the writers other than *writer* still add up to *others*.
     """
     values = {
         "thread_id": thread_id,
@@ -154,8 +154,6 @@ _APPEND_NEXT = text(
                       WHERE p.thread_id = c.thread_id AND i.native)
       AND NOT EXISTS (SELECT 1 FROM messages m
                       WHERE m.thread_id = c.thread_id AND m.message_id >= CAST(:message_id AS BIGINT))
-      AND NOT EXISTS (SELECT 1 FROM messages m
-                      WHERE m.thread_id = c.thread_id AND m.mutation_id = CAST(:mutation_id AS VARCHAR(64)))
       AND (SELECT coalesce(sum(w.until), 0) FROM writers w WHERE w.writer <> :writer) = CAST(:others AS BIGINT)
     RETURNING "index"
     """
