@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from acs_emulator import Emulator
+from acs_emulator import Emulator, Options
 from tests.acs_backend.deployment import Deployment
 from tests.acs_backend.worker import Worker
 from tests.chaos.crowd import Crowd
 from tests.chaos.neighbours import Neighbours, start
 from tests.chaos.party import hasty_backend
 from tests.chaos.stage import Stage
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Run an emulator, which is quicker to start without https."""
+    with Emulator(Options(https_port=None)) as running:
+        yield running
 
 
 @pytest.fixture

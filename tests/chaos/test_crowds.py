@@ -56,7 +56,7 @@ async def test_no_send_is_lost_or_doubled_where_nobody_else_writes(household: Cr
 
 @every_kind
 async def test_readers_and_listeners_miss_nothing_while_reading_fails(crowd: Crowd, kind: Kind) -> None:
-    suffered = crowd.suffer(kind, *READING, probability=0.2)
+    suffered = crowd.suffer(kind, *READING, probability=0.15)
     said, read = await crowd.talk_and_read(TURNS)
     heard = [*await crowd.hear_out()]
     assert suffered.hits

@@ -7,10 +7,18 @@ import asyncio
 import pytest
 
 from acs_emulator.faults import Kind
-from tests.acs_backend.deployment import next_of, room, send
+from tests.acs_backend.deployment import next_event, next_of, room, send
 from tests.chaos.stage import Stage
 from twilio_compat.errors import NotFoundError
-from twilio_compat.events import Synchronized, TypingStarted
+from twilio_compat.events import (
+    ConversationUpdated,
+    Event,
+    MessageAdded,
+    ParticipantJoined,
+    ParticipantLeft,
+    Synchronized,
+    TypingStarted,
+)
 from twilio_compat.records import (
     ConversationChanges,
     MessageChanges,
@@ -92,3 +100,24 @@ async def test_who_types_is_told_at_once_whatever_becomes_of_the_notice_for_othe
         await stage.backend.participants.typing(stage.bob, stage.chat.sid)
         assert "bob" == (await next_of(heard, TypingStarted)).participant.identity
     assert await asyncio.to_thread(lost.wait_until_seen)
+
+
+@every_kind
+async def test_each_change_of_state_is_told_once_while_looking_for_news_fails(
+    stage: Stage, kind: Kind
+) -> None:
+    backend, sid = stage.backend, stage.chat.sid
+    told: list[type[Event]] = []
+    async with backend.subscribe(stage.alice) as heard:
+        await next_of(heard, Synchronized)
+        stage.deployment.emulator.faults.add(
+            kind, "ListChatThreads", "ListChatMessages", probability=0.3, seed=1, latency=0.01
+        )
+        await backend.participants.delete(stage.bob, sid, "bob")
+        await backend.participants.create(stage.bob, sid, ParticipantDraft(identity="bob"))
+        await backend.conversations.update(stage.alice, sid, ConversationChanges(attributes={"a": 1}))
+        await send(backend, stage.alice, stage.chat, "the end")
+        while MessageAdded not in told or ConversationUpdated not in told:
+            told.append(type(await next_event(heard)))
+    for each in (ParticipantLeft, ParticipantJoined, ConversationUpdated, MessageAdded):
+        assert 1 == told.count(each)
