@@ -24,6 +24,7 @@ from acs_backend.event_sources.change_feed import ChangeFeed
 from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.polling import Polling
+from acs_backend.event_sources.shared_readings import SharedReadings
 from acs_backend.event_sources.teller import Teller
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
@@ -127,6 +128,7 @@ class _Parts:
             ),
             core.roles,
             core.hub,
+            clock=core.now,
         )
 
 
@@ -166,6 +168,7 @@ class AcsBackend:
             change_teller=ChangeTeller(
                 polled.conversations, polled.participants, core.identities, clock=core.now
             ),
+            shared=SharedReadings(polled.listings, clock=clock),
             hub=core.hub,
             interval=settings.poll_interval,
             sweep_interval=settings.sweep_interval,

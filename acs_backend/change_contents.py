@@ -6,6 +6,7 @@ CONVERSATION  what may change of a conversation's row; with an ``acs_id``, for t
 PARTICIPANT   the member's row, but for the notification level, which is nobody else's business
 TYPING        nothing; the time of the change says for how long it is news
 MEMBERSHIP    nothing; who reads it looks at ACS
+EDIT          nothing; who reads it reads the thread
 USER          the user as the port tells it
 ============  =====================================================================================================
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from acs_backend import delivery
 from acs_backend.clients import AcsClients, AcsUser
@@ -33,10 +34,12 @@ from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
 from acs_backend.sender import Outgoing, Sender
 from acs_backend.sids import participant_sid
+from acs_backend.store import changes as feed
 from acs_backend.store import messages as table
+from acs_backend.store.changes import Kind
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
-from acs_backend.times import to_time
+from acs_backend.times import to_milliseconds, to_time
 from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError
 from twilio_compat.records import (
     UNCHANGED,
@@ -74,8 +77,10 @@ class Messages:
         translator: MessageTranslator,
         roles: Roles,
         hub: Hub,
+        *,
+        clock: Callable[[], datetime],
     ) -> None:
-        """Combine these parts."""
+        """Combine these parts; *clock* tells the time for the change feed."""
         self._database = database
         self._clients = clients
         self._identities = identities
@@ -90,6 +95,7 @@ class Messages:
         self._sender = sender
         self._translator = translator
         self._hub = hub
+        self._clock = clock
         self._roles = roles
 
     # The port
@@ -184,8 +190,8 @@ class Messages:
             await thread.update_message(old.id, edit.content, metadata=dict(edit.metadata))  # type: ignore[arg-type]  # None is its default
 
         await self._change(send, by_author=author is user)
+        await self._announce_edit(thread_id)
         shown = (row, await self._current(user, thread_id, row))
-        self._hub.nudge(thread_id)
         return (await self.records(conversation_sid, thread_id, [shown]))[0]
 
     async def delete(self, actor: Actor, conversation_sid: str, message_sid: str) -> None:
@@ -197,7 +203,7 @@ class Messages:
         thread = self._clients.thread(author, thread_id)
         await self._change(removal(lambda: thread.delete_message(old.id)), by_author=author is user)
         await self._pages.mark_deleted(thread_id, [row.message_id])
-        self._hub.nudge(thread_id)
+        await self._announce_edit(thread_id)
 
     # For the event sources
 
@@ -245,6 +251,12 @@ class Messages:
         for each in needed:
             await self._roles.check_member(actor.identity, user.id, conversation, each)
         return self._identities.by_acs_id(message.sender)
+
+    async def _announce_edit(self, thread_id: str) -> None:
+        """Have every process read the thread at once."""
+        now = to_milliseconds(self._clock())
+        async with self._database.write(durable=False) as connection:
+            await feed.add(connection, Kind.EDIT, now=now, thread_id=thread_id)
 
     async def _change(self, call: Callable[[], Awaitable[None]], *, by_author: bool) -> None:
         """Run *call* as the author of a message, who is not the actor unless *by_author*."""

@@ -24,8 +24,8 @@ class Subscription(Protocol):
     def acs_id(self) -> str:
         """Whose it is."""
 
-    def nudge(self) -> None:
-        """Look for news soon."""
+    def nudge(self, thread_id: str | None = None) -> None:
+        """Look for news soon; there is some in this thread."""
 
     def hear(self) -> None:
         """Ask the change feed now."""
@@ -63,11 +63,6 @@ class Hub:
     def unfollow(self, subscription: Subscription, thread_id: str) -> None:
         """Note that it does not any more."""
         _discard(self._of_thread, thread_id, subscription)
-
-    def nudge(self, thread_id: str) -> None:
-        """Tell those who follow a thread that there is news."""
-        for each in self._of_thread.get(thread_id, ()):
-            each.nudge()
 
     def changed(self, change: Change) -> None:
         """Tell those whom a change in the store may concern."""
@@ -110,7 +105,7 @@ class Hub:
         """Tell those who follow a thread of a message that was sent."""
         for each in self._of_thread.get(thread_id, ()):
             each.sent(thread_id, message_id, message)
-            each.nudge()
+            each.nudge(thread_id)
 
     def use(self, acs_id: str, thread_id: str) -> None:
         """Tell a user's subscriptions that the user reads a thread."""

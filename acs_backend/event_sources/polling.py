@@ -15,11 +15,12 @@ A cursor, of a thread or in the feed, moves in the same breath as the events it 
 So a tick that fails half way loses nothing and repeats nothing: the rest is told by the next one. The consumer hears
 of a failure once, and once when it is over. Only a refused token ends the stream.
 
-Messages that were sent in this process are not read back where `own_sends` can account for them.
+All subscriptions of a process share what one of them reads (`shared_readings`). Messages that were sent in this
+process are not read back where `own_sends` can account for them.
 
-Edits and deletions may leave the time of the last message as it is. So now and then one of the threads that the
-consumer has been reading is read again whether it moved or not, each in turn, and with it what native ACS users have
-read there.
+Edits and deletions may leave the time of the last message as it is. The change feed tells of those made through this
+library, and the thread is read. For the others, now and then one of the threads that the consumer has been reading is
+read again whether it moved or not, each in turn, and with it what native ACS users have read there.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
 from acs_backend.event_sources.own_sends import Explanation, OwnSends
 from acs_backend.event_sources.pace import Pace
+from acs_backend.event_sources.shared_readings import SharedReadings
 from acs_backend.event_sources.teller import Teller
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.identities import Identities
@@ -90,6 +92,7 @@ class Polling:
     teller: Teller
     feed: ChangeFeed
     change_teller: ChangeTeller
+    shared: SharedReadings
     hub: Hub
     interval: float
     sweep_interval: float
@@ -146,8 +149,10 @@ class Subscription:
         """The threads it follows."""
         return self._cursors
 
-    def nudge(self) -> None:
-        """Look for news soon."""
+    def nudge(self, thread_id: str | None = None) -> None:
+        """Look for news soon; there is some in this thread."""
+        if thread_id is not None:
+            self._source.shared.of(thread_id).move(self._source.clock())
         self._pace.nudge()
         self._woken.set()
 
@@ -223,12 +228,12 @@ class Subscription:
         self._user = await self._source.identities.acting(self._actor)
         position = await self._source.feed.position()
         glances = await self._source.conversations.glances(self._user)
-        server_time, now = self._source.clients.server_time(), self._source.clock()
+        server_time = self._source.clients.server_time()
         conversations = await self._source.conversations.records(self._user, glances)
         cursors = {thread_id: start(glance, server_time) for thread_id, glance in glances.items()}
         recent = [thread_id for thread_id, cursor in cursors.items() if cursor is None]
         tops = await _all(recent, self._top)
-        exactly = {each: exact(glances[each], tops[each], now) for each in recent if each in tops}
+        exactly = {each: exact(glances[each], tops[each]) for each in recent if each in tops}
         for each in self._cursors:
             self._source.hub.unfollow(self, each)
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
@@ -242,6 +247,7 @@ class Subscription:
     async def _tick(self) -> None:
         self._user = await self._source.identities.acting(self._actor)
         self._looked_since = self._source.feed.end
+        asked = self._source.clock()
         glances = await self._source.conversations.glances(self._user)
         now = self._source.clock()
         for thread_id in [each for each in self._cursors if each not in glances]:
@@ -251,7 +257,11 @@ class Subscription:
             for each, glance in glances.items()
             if (cursor := self._cursors.get(each)) is None or cursor.needs_reading(glance)
         ]
-        await _all(moved, lambda thread_id: self._look(thread_id, glances[thread_id], now))
+        for each in moved:
+            self._source.shared.of(each).notice(glances[each].received, asked=asked, now=now)
+        await _all(
+            moved, lambda thread_id: self._look(thread_id, glances[thread_id], self._due(thread_id, now))
+        )
         for thread_id, glance in glances.items():
             await self._notice_topic(thread_id, glance)
         await self._sweep(now)
@@ -261,7 +271,7 @@ class Subscription:
     async def _hear(self) -> None:
         """Tell what changed in the store; synchronize anew where that was too long ago to be known.
 
-        Who is a member, ACS alone tells, so where somebody came or went the next tick is not waited for.
+        Who is a member, and what a message says, ACS alone tells; where that changed the next tick is not waited for.
         """
         self._has_changes = False
         try:
@@ -269,18 +279,33 @@ class Subscription:
                 events = await self._source.change_teller.tell(self._user, changes, self.followed)
                 self._outbox += events
                 self._position = changes[-1].change_id
+                for each in changes:
+                    self._warm_to(each)
                 if any(self._calls_for_a_look(each) for each in changes):
                     self.nudge()
         except ForgottenChangesError:
             await self._synchronize()
 
+    def _warm_to(self, change: Change) -> None:
+        """Have a thread read in which a message was edited, whatever ACS's list of threads says."""
+        thread_id = change.thread_id or ""
+        cursor = self._cursors.get(thread_id)
+        if cursor is not None and change.kind is Kind.EDIT:
+            self._source.shared.of(thread_id).hear(change.change_id, now=self._source.clock())
+            self._cursors[thread_id] = cursor.warmed()
+
     def _calls_for_a_look(self, change: Change) -> bool:
+        if change.kind is Kind.EDIT:
+            return change.thread_id in self._cursors
         if change.kind is not Kind.MEMBERSHIP or change.change_id <= self._looked_since:
             return False
         return change.acs_id == self._user.id or change.thread_id in self._cursors
 
-    async def _look(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
-        """Read one thread; one that cannot be read does not stop the others.
+    def _due(self, thread_id: str, now: float) -> float:
+        return self._source.shared.of(thread_id).due(now, self._source.interval)
+
+    async def _look(self, thread_id: str, glance: ThreadGlance, oldest: float) -> None:
+        """Take a reading of one thread, not begun before *oldest*; one that cannot be read does not stop the others.
 
         The next tick misses it, or comes back to it where it is read by so many that ACS takes no more for now.
         """
@@ -288,42 +313,57 @@ class Subscription:
             with translated(Subject.CONVERSATION), patience(LONGEST_WAIT):
                 cursor = self._cursors.get(thread_id)
                 if cursor is None:
-                    await self._gain(thread_id, glance, now)
+                    await self._gain(thread_id, glance)
                 else:
-                    await self._read(thread_id, cursor, glance, now)
+                    await self._read(thread_id, cursor, glance, oldest)
         except (ForbiddenError, NotFoundError, RateLimitedError):
             return
 
-    async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, now: float) -> None:
-        known = await self._known(thread_id, cursor)
+    async def _read(self, thread_id: str, cursor: ThreadCursor, glance: ThreadGlance, oldest: float) -> None:
+        reading = await self._source.shared.read(
+            self._user,
+            thread_id,
+            cursor,
+            oldest,
+            is_enough=lambda listing: self._known(thread_id, cursor, listing) is not None,
+            alone=lambda: self._read_alone(thread_id, cursor),
+        )
+        is_settled = self._source.shared.of(thread_id).is_settled(reading.began)
+        known = self._known(thread_id, cursor, reading.entries)
         if known is not None:
             read = cursor.read([known.top])
             if known.is_complete:
-                read = read.glanced(glance.received, now)
+                read = read.glanced(glance.received, is_settled=is_settled)
             self._tell(thread_id, read, [MessageAdded(message=each) for each in known.news])
             return
-        listing = await self._list(thread_id, lambda entry: not cursor.behind(entry))
-        events = [*await self._source.teller.tell(self._user, thread_id, cursor, listing)]
+        events = [*await self._source.teller.tell(self._user, thread_id, cursor, reading.entries)]
         if any(isinstance(each, MessageRemoved) for each in events):
             events += await self._updated(thread_id, glance)  # another message is the last one now, perhaps
-        self._tell(thread_id, cursor.read(listing).glanced(glance.received, now), events)
+        read = cursor.read(reading.entries).glanced(glance.received, is_settled=is_settled)
+        self._tell(thread_id, read, events)
 
-    async def _known(self, thread_id: str, cursor: ThreadCursor) -> Explanation | None:
-        """Look at the top of a thread, if that may be enough."""
+    async def _read_alone(self, thread_id: str, cursor: ThreadCursor) -> tuple[Sequence[Entry], bool]:
+        """Return a listing, and whether the ledger has it: just the top of the thread where that may be enough."""
+        if self._own_sends.any(thread_id) and cursor.sequence is not None:
+            top = await self._newest(thread_id, len(self._source.hub.in_flight(thread_id)) + 2)
+            if self._known(thread_id, cursor, top) is not None:
+                return top, False
+        return await self._list(thread_id, lambda entry: not cursor.behind(entry)), True
+
+    def _known(self, thread_id: str, cursor: ThreadCursor, listing: Sequence[Entry]) -> Explanation | None:
+        """Return how far a listing needs no reading because this process wrote it."""
         if not self._own_sends.any(thread_id):
             return None
-        size = len(self._source.hub.in_flight(thread_id)) + 2
-        top = await self._newest(thread_id, size)
-        return self._own_sends.explain(thread_id, cursor, top, self._source.hub.in_flight(thread_id))
+        return self._own_sends.explain(thread_id, cursor, listing, self._source.hub.in_flight(thread_id))
 
-    async def _gain(self, thread_id: str, glance: ThreadGlance, now: float) -> None:
+    async def _gain(self, thread_id: str, glance: ThreadGlance) -> None:
         """Start to follow a thread that the user came into; what was written since is news."""
         found = await self._source.conversations.records(self._user, {thread_id: glance})
         if not found:
             return
         listing = await self._list(thread_id, lambda entry: entry.adds(self._user.id))
         added = next((each for each in listing if each.adds(self._user.id)), None)
-        cursor = exact(glance, added or (listing[0] if listing else None), now)
+        cursor = exact(glance, added or (listing[0] if listing else None))
         events = await self._source.teller.tell(self._user, thread_id, cursor, listing)
         self._tell(thread_id, cursor.read(listing), [ConversationJoined(conversation=found[0]), *events])
 
@@ -358,7 +398,7 @@ class Subscription:
         self._in_use.move_to_end(thread_id)
         cursor = self._cursors.get(thread_id)
         if cursor is not None:
-            await self._look(thread_id, cursor.glance, now)
+            await self._look(thread_id, cursor.glance, now - self._source.sweep_interval / 2)
             await self._source.teller.collect_receipts(self._user, thread_id)
 
     def _tell(self, thread_id: str, cursor: ThreadCursor, events: Sequence[Event]) -> None:

@@ -4,13 +4,14 @@ Looking at a thread costs a request, so a subscriber first asks for its list of 
 message was last received. Three things about that time make the rest necessary:
 
 * It has a resolution of one second. A second message within the same second does not move it. So a thread whose
-  time moved stays *warm*: it is read again on every tick, up to and including the first one that comes two seconds
-  later or more, by the local clock.
+  time moved stays *warm*: it is read again, up to and including the first reading that begins two seconds later or
+  more, by the local clock. Those who follow the thread in one process share these (`shared_readings`).
 * At the start nothing has been read. If the last message is older than a few seconds, whatever changed after that
   second is news, and no request is needed to know it. If it is younger, the thread is read once to see exactly
   where it stands. In a thread that never had a message, every message is news. The reference is the service's own
   clock, as its answers carry it.
-* It may or may not move on an edit or a deletion; the service does not say. A sweep looks after that.
+* It may or may not move on an edit or a deletion; the service does not say. The change feed tells of those that
+  are made here; for those of native clients there is a sweep.
 
 A cursor remembers two numbers: the sequence id up to which the thread was read, and the version (a time) of the
 newest change it has seen. Since ids are times of creation, a message whose id is above that version is new and one
@@ -27,7 +28,7 @@ from acs_backend.ledger.entries import Entry
 from acs_backend.times import to_milliseconds
 
 WARM = 2.0
-"""Seconds after its time moved from which one more reading of a thread has seen all of that second."""
+"""Seconds after a list of threads first showed a second from which a reading of the thread has all of it."""
 MARGIN_MS = 3_000
 """How much older than the service's clock a thread's last message must be to need no exact look at the start."""
 
@@ -49,8 +50,8 @@ class ThreadCursor:
     """Epoch milliseconds: everything that changed up to here is no news."""
     sequence: int | None = None
     """Everything up to this sequence id is no news; None until the thread was read."""
-    warm_until: float | None = None
-    """Local clock before which no reading is the last one; None: the last one was."""
+    is_warm: bool = False
+    """Whether there may be more to come of the second that the glance shows."""
 
     def behind(self, entry: Entry) -> bool:
         """Whether *entry* is news to this cursor."""
@@ -67,15 +68,15 @@ class ThreadCursor:
 
     def needs_reading(self, glance: ThreadGlance) -> bool:
         """Whether what the list of threads says calls for a look at the messages."""
-        return glance.received != self.glance.received or self.warm_until is not None
+        return glance.received != self.glance.received or self.is_warm
 
-    def glanced(self, received: datetime | None, now: float) -> ThreadCursor:
-        """Take note of what the list of threads said at *now*, after a reading that began later."""
-        glance = replace(self.glance, received=received)
-        if glance != self.glance:
-            return replace(self, glance=glance, warm_until=now + WARM)
-        is_over = self.warm_until is None or now >= self.warm_until
-        return replace(self, warm_until=None if is_over else self.warm_until)
+    def glanced(self, received: datetime | None, *, is_settled: bool) -> ThreadCursor:
+        """Take note of what the list of threads said, after a reading that has all of that second or not."""
+        return replace(self, glance=replace(self.glance, received=received), is_warm=not is_settled)
+
+    def warmed(self) -> ThreadCursor:
+        """Take note that there is something to read, whatever the list of threads says."""
+        return replace(self, is_warm=True)
 
     def retitled(self, topic: str) -> ThreadCursor:
         """Take note of a topic."""
@@ -117,8 +118,8 @@ def start(glance: ThreadGlance, server_time: datetime | None) -> ThreadCursor | 
     return ThreadCursor(glance, version=max(end_of_second, now - MARGIN_MS))
 
 
-def exact(glance: ThreadGlance, top: Entry | None, now: float) -> ThreadCursor:
+def exact(glance: ThreadGlance, top: Entry | None) -> ThreadCursor:
     """Return the cursor that stands right behind *top*, the newest change of the thread (None: there is none)."""
     if top is None:
         return ThreadCursor(glance, version=0, sequence=0)
-    return ThreadCursor(glance, version=top.version, sequence=top.sequence, warm_until=now + WARM)
+    return ThreadCursor(glance, version=top.version, sequence=top.sequence, is_warm=True)

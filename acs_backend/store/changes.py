@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """A member, ``acs_id``, types; for the other members, and only for as long as it holds."""
     MEMBERSHIP = "membership"
     """``acs_id`` was added to a thread or removed from it: worth a look, for them and for the members."""
+    EDIT = "edit"
+    """A message of a thread was edited or deleted, which ACS's list of threads need not show: worth a reading."""
     USER = "user"
     """The row of a user, ``acs_id``, for everybody."""
     UNKNOWN = "unknown"

@@ -223,6 +223,25 @@ async def test_a_quiet_tick_costs_one_request(deployment: Deployment, middleman:
         assert {("GET", "/chat/threads")} == {(each.method, each.path) for each in middleman.seen}
 
 
+async def test_an_edit_made_here_is_heard_at_once_though_it_leaves_the_time_of_the_thread_alone(
+    tmp_path: object,
+) -> None:
+    with Emulator(Options(edits_are_activity=False)) as emulator:
+        async with Deployment(emulator, f"sqlite:///{tmp_path}/store.db") as deployment:
+            backend, other = deployment.backend(), deployment.backend()
+            (alice,) = await sign_in(backend, "alice")
+            chat = await room(backend, alice, "alice")
+            sent = await send(backend, alice, chat, "old")
+            async with backend.subscribe(alice) as events:
+                await next_of(events, Synchronized)
+                await quiet(events, 2.5)
+                for each, body in ((backend, "from here"), (other, "from another process")):
+                    await each.messages.update(alice, chat.sid, sent.sid, MessageChanges(body=body))
+                    assert body == (await next_of(events, MessageUpdated)).message.body
+                await other.messages.delete(alice, chat.sid, sent.sid)
+                assert sent.sid == (await next_of(events, MessageRemoved)).message_sid
+
+
 async def test_an_edit_that_leaves_the_time_of_the_thread_alone_is_found_by_the_sweep(
     tmp_path: object,
 ) -> None:
