@@ -227,13 +227,15 @@ class Subscription:
     async def _synchronize(self) -> None:
         self._user = await self._source.identities.acting(self._actor)
         position = await self._source.feed.position()
+        asked = self._source.clock()
         glances = await self._source.conversations.glances(self._user)
-        server_time = self._source.clients.server_time()
+        server_time, now = self._source.clients.server_time(), self._source.clock()
         conversations = await self._source.conversations.records(self._user, glances)
         cursors = {thread_id: start(glance, server_time) for thread_id, glance in glances.items()}
-        recent = [thread_id for thread_id, cursor in cursors.items() if cursor is None]
-        tops = await _all(recent, self._top)
-        exactly = {each: exact(glances[each], tops[each]) for each in recent if each in tops}
+        recent = {each: glances[each] for each, cursor in cursors.items() if cursor is None}
+        self._notice(recent, asked, now)
+        tops = await _all(list(recent), self._top)
+        exactly = {each: exact(glance, tops[each]) for each, glance in recent.items() if each in tops}
         for each in self._cursors:
             self._source.hub.unfollow(self, each)
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
@@ -252,16 +254,13 @@ class Subscription:
         now = self._source.clock()
         for thread_id in [each for each in self._cursors if each not in glances]:
             await self._lose(thread_id)
-        moved = [
-            each
+        moved = {
+            each: glance
             for each, glance in glances.items()
             if (cursor := self._cursors.get(each)) is None or cursor.needs_reading(glance)
-        ]
-        for each in moved:
-            self._source.shared.of(each).notice(glances[each].received, asked=asked, now=now)
-        await _all(
-            moved, lambda thread_id: self._look(thread_id, glances[thread_id], self._due(thread_id, now))
-        )
+        }
+        self._notice(moved, asked, now)
+        await _all(list(moved), lambda each: self._look(each, moved[each], self._due(each, now)))
         for thread_id, glance in glances.items():
             await self._notice_topic(thread_id, glance)
         await self._sweep(now)
@@ -300,6 +299,11 @@ class Subscription:
         if change.kind is not Kind.MEMBERSHIP or change.change_id <= self._looked_since:
             return False
         return change.acs_id == self._user.id or change.thread_id in self._cursors
+
+    def _notice(self, glances: Mapping[str, ThreadGlance], asked: float, now: float) -> None:
+        """Tell the others when threads moved."""
+        for thread_id, glance in glances.items():
+            self._source.shared.of(thread_id).notice(glance.received, asked=asked, now=now)
 
     def _due(self, thread_id: str, now: float) -> float:
         return self._source.shared.of(thread_id).due(now, self._source.interval)

@@ -12,7 +12,7 @@ the process may show a thread as it was before that.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,11 +22,13 @@ from acs_backend.clients import AcsClients, AcsUser, RawAnswer
 from acs_backend.ledger import entries
 from acs_backend.ledger.entries import Entry
 from acs_backend.retries import Retries
+from acs_backend.times import to_milliseconds
 
 T = TypeVar("T")
 
 LARGEST_PAGE = 200
 """Messages that ACS gives in one answer at most."""
+MEMBERS_PER_PAGE = 100
 REMEMBERED_HEIGHTS = 10_000
 
 
@@ -131,6 +133,15 @@ class Listings:
         async for page, link in self._pages(user, thread_id, self.largest_page, start=below):
             return self._noted(thread_id, Listing(page, link))
         return Listing([], None)
+
+    async def histories(self, user: AcsUser, thread_id: str) -> Mapping[str, int]:
+        """Return from which message id on each member sees the thread, by ACS id. Raises the SDK's errors."""
+        listed = self._clients.thread(user, thread_id).list_participants(results_per_page=MEMBERS_PER_PAGE)
+        return {
+            each.identifier.raw_id: to_milliseconds(each.share_history_time)
+            for each in await items(listed, self._retries)
+            if each.share_history_time is not None
+        }
 
     async def _pages(
         self, user: AcsUser, thread_id: str, size: int, *, start: str | None = None

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from acs_backend.event_sources.shared_readings import SharedThread
 from acs_backend.event_sources.thread_cursor import ThreadCursor, ThreadGlance, exact, start
 from acs_backend.ledger import entries
 from acs_backend.ledger.entries import Entry, Kind
@@ -40,23 +41,28 @@ def test_a_thread_without_messages_has_only_news() -> None:
 
 
 def test_an_exact_cursor_stands_behind_the_newest_change() -> None:
-    cursor = exact(glance_at(1), entry(900, 5, version=1_200), now=0.0)
+    cursor = exact(glance_at(1), entry(900, 5, version=1_200))
     assert [False, True] == [cursor.behind(entry(900, 5, 1_200)), cursor.behind(entry(900, 6, 1_300))]
     assert [False, True] == [cursor.is_new(entry(1_200, 6, 1_300)), cursor.is_new(entry(1_201, 6, 1_300))]
 
 
 def test_a_message_created_in_the_millisecond_of_another_change_is_new() -> None:
-    cursor = exact(glance_at(1), entry(1_000, 5, 1_200), now=0.0)
+    cursor = exact(glance_at(1), entry(1_000, 5, 1_200))
     assert cursor.is_new(entry(1_200, 6))
 
 
-def test_a_thread_is_read_once_more_two_seconds_or_more_after_its_time_moved() -> None:
+def test_a_thread_is_read_until_a_reading_has_all_of_the_second() -> None:
     cursor = ThreadCursor(glance_at(1), version=0)
     needed = []
-    for now in (10.0, 11.9, 60.0, 61.0):
+    for is_settled in (False, False, True, True):
         needed.append(cursor.needs_reading(glance_at(2)))
-        cursor = cursor.glanced(glance_at(2).received, now)
+        cursor = cursor.glanced(glance_at(2).received, is_settled=is_settled)
     assert [True, True, True, False] == needed
+
+
+def test_a_thread_in_which_something_was_edited_is_read_whatever_its_time_is() -> None:
+    cursor = ThreadCursor(glance_at(1), version=0)
+    assert [False, True] == [each.needs_reading(glance_at(1)) for each in (cursor, cursor.warmed())]
 
 
 def test_a_message_sent_and_edited_between_two_looks_is_told_once_and_in_its_place() -> None:
@@ -73,6 +79,7 @@ class Follower(RuleBasedStateMachine):
         super().__init__()
         self.model = ThreadModel()
         self.cursor: ThreadCursor | None = None
+        self.thread = SharedThread()
         self.before: set[int] = set()
         self.added: list[int] = []
         self.shown: dict[int, str] = {}
@@ -104,7 +111,7 @@ class Follower(RuleBasedStateMachine):
         server_time = EPOCH + timedelta(seconds=self.model.now // 1000)
         listing = self.listing()
         top = listing[0] if listing else None
-        self.cursor = start(self.glance(), server_time) or exact(self.glance(), top, self.model.now / 1000)
+        self.cursor = start(self.glance(), server_time) or exact(self.glance(), top)
 
     @precondition(lambda self: self.cursor is not None)
     @rule(wait=st.sampled_from([0, 200, 900, 1_500, 5_000]))
@@ -118,10 +125,12 @@ class Follower(RuleBasedStateMachine):
         now, glance = self.model.now / 1000, self.glance()
         if not self.cursor.needs_reading(glance):
             return
+        self.thread.notice(glance.received, asked=now, now=now)
         listing = self.listing()
         for each in self.cursor.news(listing):
             self.hear(each)
-        self.cursor = self.cursor.read(listing).glanced(glance.received, now)
+        read = self.cursor.read(listing)
+        self.cursor = read.glanced(glance.received, is_settled=self.thread.is_settled(now))
 
     def hear(self, each: Entry) -> None:
         assert self.cursor is not None
