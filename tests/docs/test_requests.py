@@ -24,7 +24,8 @@ def _shown() -> set[tuple[str, str]]:
 
 def _made(exchange: Exchange) -> tuple[str, str]:
     path = unquote(exchange.target).split("?")[0]
-    return exchange.method, re.sub(r"(?<=/)(19|8):[^/]+", "{id}", path)
+    path = re.sub(r"(?<=/)(19|8):[^/]+", "{id}", path)
+    return exchange.method, re.sub(r"(?<=/messages/)[^/]+", "{messageId}", path)
 
 
 async def test_every_request_the_guide_shows_is_made(tmp_path: Path) -> None:
