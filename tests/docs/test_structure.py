@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ from twilio_compat import (
     UnsentMessage,
     User,
     errors,
+    message_update,
+    participant,
+    standing,
+    user,
 )
 from twilio_compat.cli import commands as twilio_compat
 from twilio_compat.emitter import ReplayEventEmitter
@@ -128,6 +133,31 @@ def test_the_reference_has_exactly_the_members_there_are(cls: type) -> None:
     rows = dict(re.findall(r"^\| (properties|events|methods) \| (.*) \|$", section, re.MULTILINE))
     listed = {kind: set(re.findall(r"`(\w+)`", names)) for kind, names in rows.items()}
     assert {kind: names for kind, names in members(cls).items() if names} == listed
+
+
+SURFACE: dict[str, dict[str, list[str]]] = json.loads(read("tests/conformance/surface.json"))["classes"]
+
+
+@pytest.mark.parametrize(("cls", "kinds"), SURFACE.items(), ids=SURFACE)
+def test_the_reference_has_every_name_of_twilios_client(cls: str, kinds: dict[str, list[str]]) -> None:
+    page = read("docs/reference/client.md")
+    names = {cls, *(name for names in kinds.values() for name in names)}
+    assert set() == names - set(re.findall(r"`(\w+)`", page))
+
+
+REASONS: dict[str, set[str]] = {
+    "conversation": {*standing._REASONS},
+    "message": {*message_update._ASPECTS},
+    "participant": {*participant._REASONS},
+    "user": {name for group in user._REASONS for name in group},
+}
+
+
+@pytest.mark.parametrize(("what", "reasons"), REASONS.items(), ids=REASONS)
+def test_the_reference_has_the_update_reasons_that_are_told(what: str, reasons: set[str]) -> None:
+    row = re.search(rf"^\| an? {what} \| (.*) \|$", read("docs/reference/client.md"), re.MULTILINE)
+    assert row is not None
+    assert reasons == set(re.findall(r"`(\w+)`", row[1]))
 
 
 def codes_in_the_source() -> set[int]:
