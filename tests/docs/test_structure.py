@@ -192,6 +192,15 @@ def test_the_adapter_is_kept_from_every_module_that_is_not_the_port() -> None:
     assert faces | {"acs_emulator"} == set(contract["forbidden_modules"])
 
 
+def test_every_room_of_the_adapter_is_in_the_architecture() -> None:
+    adapter = ROOT / "acs_backend"
+    modules = {each.stem for each in adapter.glob("*.py")} - {"__init__"}
+    packages = {f"{each.parent.name}/" for each in adapter.glob("*/__init__.py")}
+    page = read("docs/explanation/architecture.md")
+    rows = "".join(re.findall(r"^\| (`.*?) \|", page.split("\n## Rooms of the adapter\n")[1], re.MULTILINE))
+    assert set() == (modules | packages) - set(re.findall(r"`([\w/]+)`", rows))
+
+
 def test_changelog_fragments_have_a_known_type() -> None:
     config = tomllib.loads(read("pyproject.toml"))["tool"]["towncrier"]
     types = {each["directory"] for each in config["type"]}
