@@ -33,7 +33,7 @@ check: $(STAMP) ## Check style, types, import directions, and the documentation.
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs tests/typing tests/conformance --ignore=tests/conformance/test_script.py $(ARGS)
 
-bench: $(STAMP) ## Measure messages per second and CPU per message.
+bench: $(STAMP) ## Measure rates, CPU, requests and memory, against the official SDK.
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(STAMP) ## Write the page that is made from data: docs/compatibility.md.
