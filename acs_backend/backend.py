@@ -23,6 +23,7 @@ from acs_backend.errors import Subject
 from acs_backend.event_sources.change_feed import ChangeFeed
 from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
+from acs_backend.event_sources.lookups import Lookups
 from acs_backend.event_sources.polling import Polling
 from acs_backend.event_sources.shared_readings import SharedReadings
 from acs_backend.event_sources.teller import Teller
@@ -166,7 +167,9 @@ class AcsBackend:
             teller=Teller(polled.conversations, polled.participants, polled.messages, polled.ledger),
             feed=ChangeFeed(core.database, core.hub, sleep=sleep),
             change_teller=ChangeTeller(
-                polled.conversations, polled.participants, core.identities, clock=core.now
+                Lookups(core.database, core.identities, flush=core.recorder.flush),
+                polled.participants,
+                clock=core.now,
             ),
             shared=SharedReadings(polled.listings, clock=clock),
             hub=core.hub,

@@ -11,39 +11,28 @@ of processes on one store should agree to a second or so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from acs_backend import change_contents, records
 from acs_backend.clients import AcsUser
-from acs_backend.conversations import Conversations
-from acs_backend.identities import Identities
+from acs_backend.event_sources.lookups import Facts, Lookups
 from acs_backend.participants import TYPING_TIMEOUT, Participants
 from acs_backend.records import Known
 from acs_backend.store.changes import Change, Kind
-from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.events import ConversationUpdated, Event, ParticipantUpdated, TypingStarted, UserUpdated
 
-_Rows = Mapping[str, Mapping[str, Participant]]
-"""Rows of members, by thread and ACS id."""
-
 
 class ChangeTeller:
-    """Looks up what an event carries besides the change."""
+    """Tells changes to one subscription at a time; what it looks up, all share."""
 
     def __init__(
-        self,
-        conversations: Conversations,
-        participants: Participants,
-        identities: Identities,
-        *,
-        clock: Callable[[], datetime],
+        self, lookups: Lookups, participants: Participants, *, clock: Callable[[], datetime]
     ) -> None:
         """Ask these parts; *clock* tells the time of day, which typing is measured by."""
-        self._conversations = conversations
+        self._lookups = lookups
         self._participants = participants
-        self._identities = identities
         self._clock = clock
 
     async def tell(
@@ -56,10 +45,8 @@ class ChangeTeller:
         news = [each for each in changes if self._is_news(each, user, threads)]
         if not news:
             return []
-        known = await self._conversations.known(user, {each.thread_id for each in news if each.thread_id})
-        names = await self._identities.names({each.acs_id for each in news if each.acs_id})
-        typists = await self._typists(news)
-        events = [self._event(each, known, names, typists) for each in news]
+        facts = await self._lookups.facts(user.id, news)
+        events = [self._event(each, user, facts) for each in news]
         return [each for each in events if each is not None]
 
     def _is_news(self, change: Change, user: AcsUser, threads: Collection[str]) -> bool:
@@ -74,27 +61,24 @@ class ChangeTeller:
             return change.acs_id != user.id and age < TYPING_TIMEOUT * 1000
         return change.kind is Kind.PARTICIPANT
 
-    async def _typists(self, news: Sequence[Change]) -> _Rows:
-        threads = {each.thread_id for each in news if each.kind is Kind.TYPING and each.thread_id}
-        return {each: await self._participants.rows(each) for each in threads}
-
-    def _event(
-        self, change: Change, known: Mapping[str, Known], names: Mapping[str, str], typists: _Rows
-    ) -> Event | None:
+    def _event(self, change: Change, user: AcsUser, facts: Facts) -> Event | None:
         if change.kind is Kind.USER:
             return UserUpdated(user=change_contents.user(change.content))
-        found = known.get(change.thread_id or "")
-        if found is None:
+        conversation = facts.conversations.get(change.thread_id or "")
+        if conversation is None:
             return None
+        thread_id, acs_id = conversation.thread_id, change.acs_id or ""
         if change.kind is Kind.CONVERSATION:
-            as_changed = change_contents.conversation(change.content, found)
+            known = Known(conversation, facts.members.get((thread_id, user.id)), facts.newest.get(thread_id))
+            as_changed = change_contents.conversation(change.content, known)
             return ConversationUpdated(conversation=records.conversation(as_changed, joined=True))
-        acs_id = change.acs_id or ""
-        if acs_id not in names:
+        if acs_id not in facts.names:
             return None
         if change.kind is Kind.PARTICIPANT:
             row = change_contents.participant(change.content)
-            return ParticipantUpdated(participant=self._participants.record(found.row, names[acs_id], row))
-        row = typists[found.row.thread_id].get(acs_id) or records.without_row(found.row, acs_id)
-        typist = self._participants.record(found.row, names[acs_id], row)
+            return ParticipantUpdated(
+                participant=self._participants.record(conversation, facts.names[acs_id], row)
+            )
+        row = facts.members.get((thread_id, acs_id)) or records.without_row(conversation, acs_id)
+        typist = self._participants.record(conversation, facts.names[acs_id], row)
         return TypingStarted(participant=typist, timeout=TYPING_TIMEOUT)

@@ -7,14 +7,14 @@ past this library, and a member who came in past it has none. Times are in epoch
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acs_backend.store.chunks import chunks
+from acs_backend.store.chunks import LARGEST_STATEMENT, chunks
 from acs_backend.store.schema import participants
 from twilio_compat.records import JSONValue, NotificationLevel
 
@@ -50,6 +50,20 @@ async def of_user(
         own = (participants.c.acs_id == acs_id) & participants.c.thread_id.in_(chunk)
         rows = await connection.execute(select(participants).where(own))
         found |= {row["thread_id"]: _read(row) for row in rows.mappings()}
+    return found
+
+
+async def of_members(
+    connection: AsyncConnection, members: Mapping[str, Collection[str]]
+) -> dict[tuple[str, str], Participant]:
+    """Return the rows of these members, given by thread, by thread and ACS id; there may be others among them."""
+    found: dict[tuple[str, str], Participant] = {}
+    for some in chunks(members, LARGEST_STATEMENT // 2):
+        acs_ids = set().union(*(members[each] for each in some))
+        for chunk in chunks(acs_ids, LARGEST_STATEMENT // 2):
+            wanted = participants.c.thread_id.in_(some) & participants.c.acs_id.in_(chunk)
+            rows = await connection.execute(select(participants).where(wanted))
+            found |= {(row["thread_id"], row["acs_id"]): _read(row) for row in rows.mappings()}
     return found
 
 

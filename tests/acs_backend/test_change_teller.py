@@ -1,17 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import AcsBackend
 from acs_backend.event_sources.change_teller import ChangeTeller
+from acs_backend.event_sources.lookups import Lookups
 from acs_backend.store import changes as feed
+from acs_backend.store import conversations
 from acs_backend.store.changes import Change, Kind
 from acs_backend.store.database import Database
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, next_of, quiet, room, send, sign_in
+from tests.acs_backend.store.databases import opened
 from twilio_compat.events import (
     ConversationUpdated,
     Event,
@@ -145,14 +151,21 @@ async def test_the_others_hear_who_types_and_the_typist_does_not(
 
 async def tell(backend: AcsBackend, deployment: Deployment, actor: Actor, at: datetime) -> Sequence[Event]:
     """Return what the whole feed is to an actor at a time."""
-    database = Database(deployment.settings.database_url)
-    async with database.read() as connection:
-        changes = await feed.after(connection, 0, limit=1000)
-    await database.close()
     user = await backend.identities.acting(actor)
     threads = list(await backend.conversations.glances(user))
-    teller = ChangeTeller(backend.conversations, backend.participants, backend.identities, clock=lambda: at)
-    return await teller.tell(user, changes, threads)
+    async with opened(deployment.settings.database_url) as database:
+        async with database.read() as connection:
+            changes = await feed.after(connection, 0, limit=1000)
+        return await teller(backend, database, at).tell(user, changes, threads)
+
+
+def teller(backend: AcsBackend, database: Database, at: datetime) -> ChangeTeller:
+    lookups = Lookups(database, backend.identities, flush=nothing_to_write)
+    return ChangeTeller(lookups, backend.participants, clock=lambda: at)
+
+
+async def nothing_to_write() -> None:
+    pass
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1, 1), (60, 0)])
@@ -181,13 +194,46 @@ async def test_a_stranger_is_told_nothing_of_a_conversation(
 
 
 async def test_a_change_of_a_thread_without_a_conversation_is_passed_over(
-    backend: AcsBackend, alice: Actor
+    deployment: Deployment, backend: AcsBackend, alice: Actor
 ) -> None:
     user = await backend.identities.acting(alice)
     change = Change(
         change_id=1, changed_at=0, kind=Kind.CONVERSATION, thread_id="thread", acs_id=None, content={}
     )
-    teller = ChangeTeller(
-        backend.conversations, backend.participants, backend.identities, clock=lambda: datetime.now(UTC)
-    )
-    assert [] == await teller.tell(user, [change], ["thread"])
+    async with opened(deployment.settings.database_url) as database:
+        assert [] == await teller(backend, database, datetime.now(UTC)).tell(user, [change], ["thread"])
+
+
+async def test_a_change_is_looked_up_once_for_all_who_listen(
+    deployment: Deployment, backend: AcsBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actors = await sign_in(backend, *(f"member-{number}" for number in range(50)))
+    chat = await room(backend, actors[0], *(each.identity for each in actors))
+    listening = deployment.backend(poll_interval=600.0)
+    async with AsyncExitStack() as streams:
+        heard = [await streams.enter_async_context(listening.subscribe(each)) for each in actors]
+        await asyncio.gather(*(next_of(each, Synchronized) for each in heard))
+        looks = count_looks(monkeypatch)
+        news = [asyncio.ensure_future(next_of(each, ConversationUpdated)) for each in heard]
+        await backend.conversations.update(actors[0], chat.sid, ConversationChanges(friendly_name="Den"))
+        assert {"Den"} == {each.conversation.friendly_name for each in await asyncio.gather(*news)}
+        assert len(looks) <= 3
+        news_of_typing = [asyncio.ensure_future(next_of(each, TypingStarted)) for each in heard[1:]]
+        looks.clear()
+        await backend.participants.typing(actors[0], chat.sid)
+        told = await asyncio.gather(*news_of_typing)
+        assert {"member-0"} == {each.participant.identity for each in told}
+        assert len(looks) <= 3
+
+
+def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Note each transaction in which changes are looked up."""
+    looks: list[object] = []
+    by_threads = conversations.by_threads
+
+    async def counted(connection: AsyncConnection, thread_ids: Collection[str]) -> object:
+        looks.append(thread_ids)
+        return await by_threads(connection, thread_ids)
+
+    monkeypatch.setattr(conversations, "by_threads", counted)
+    return looks
