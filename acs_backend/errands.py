@@ -1,4 +1,4 @@
-"""What a backend tells ACS after its caller has gone on: by tasks that nobody waits for, but for the end.
+"""What a backend does after its caller has gone on: by tasks that nobody waits for, but for the end.
 
 Each errand has a key, and one with a key is out at a time. Of several that wait behind it the last counts: it says
 what is true now. Closing the backend lets those that are left finish, within a few seconds.
@@ -48,7 +48,7 @@ class Errands:
         for each in unfinished:
             each.cancel()
         if unfinished:
-            _log.warning("%s (%s times) was not sent before closing", self._what, len(unfinished))
+            _log.warning("%s (%s times) was given up at closing", self._what, len(unfinished))
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run_all(self, key: Hashable) -> None:
@@ -63,4 +63,4 @@ class Errands:
             with translated(self._subject):
                 await errand()
         except TwilioCompatError as error:
-            _log.warning("%s could not be sent: %s", self._what, error)
+            _log.warning("%s failed: %s", self._what, error)

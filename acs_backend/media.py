@@ -23,6 +23,8 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import ContentSettings
 
 from acs_backend.blobs import BLOCK_SIZE, Blobs
+from acs_backend.errands import Errands
+from acs_backend.errors import Subject
 from acs_backend.sids import MEDIA, is_sid, media_sid
 from acs_backend.store import media as table
 from acs_backend.store.database import Database
@@ -55,6 +57,7 @@ class Media:
         self._database = database
         self._blobs = Blobs(settings, transport)
         self._clock = clock
+        self._errands = Errands("A note of which message names a file", Subject.MESSAGE)
         self._blob_names: OrderedDict[str, str] = OrderedDict()
 
     async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
@@ -85,10 +88,14 @@ class Media:
         """Return, by sid, URLs for the metadata of a message, which are good for longer. `NotFoundError` 50507."""
         return await self._urls([each.sid for each in media], self._settings.attachment_url_lifetime)
 
-    async def attach(self, media: Sequence[MediaRecord], thread_id: str, message_id: int) -> None:
-        """Note which message names *media*."""
-        async with self._database.write() as connection:
-            await table.attach(connection, [each.sid for each in media], thread_id, message_id)
+    def attach(self, media: Sequence[MediaRecord], thread_id: str, message_id: int) -> None:
+        """Note which message names *media*; returns at once, since that message was sent whatever comes of it."""
+
+        async def note() -> None:
+            async with self._database.write() as connection:
+                await table.attach(connection, [each.sid for each in media], thread_id, message_id)
+
+        self._errands.run((thread_id, message_id), note)
 
     async def adopt(self, media: Sequence[MediaRecord], links: Mapping[str, str], author: str) -> None:
         """Make files known that lie outside the container, at *links* by sid, so that `temporary_url` finds them."""
@@ -98,7 +105,8 @@ class Media:
             await self._insert(new)
 
     async def close(self) -> None:
-        """Release the storage client. The connections are the transport's."""
+        """Finish what is under way, and release the storage client. The connections are the transport's."""
+        await self._errands.close()
         await self._blobs.close()
 
     # Keeping

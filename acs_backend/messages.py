@@ -106,12 +106,12 @@ class Messages:
         thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         draft, content = await self._content_templates.applied(draft)
         encoded = await self._translator.encode(thread_id, draft, content=content)
+        members = await self._participants.recent_rows(thread_id)
         with self._hub.sending(thread_id, draft.mutation_id):
             author = None if actor.identity == user.id else actor.identity
             row = await self._sender.send(
                 user, thread_id, Outgoing(draft.mutation_id, author, encoded, draft.is_first)
             )
-            members = await self._participants.recent_rows(thread_id)
             sent = _sent(actor, conversation_sid, draft, row)
             message = replace(
                 sent,
@@ -120,7 +120,7 @@ class Messages:
             )
             self._hub.sent(thread_id, row.message_id, message)
         if draft.media:
-            await self._media.attach(draft.media, thread_id, row.message_id)
+            self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
         return message
 

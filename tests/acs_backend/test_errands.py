@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from acs_backend import errands
+from acs_backend import AcsBackend, errands
 from acs_backend.errands import Errands
 from acs_backend.errors import Subject
+from acs_backend.store import media as media_table
 from acs_emulator.faults import Kind
-from tests.acs_backend.deployment import Deployment, room, sign_in
+from tests.acs_backend.deployment import Deployment, draft, room, sign_in
+from tests.acs_backend.store.databases import execute
 from twilio_compat.errors import ServiceUnavailableError
+from twilio_compat.records import MediaUpload, MessageRecord
 
 
 class Road:
@@ -80,7 +83,7 @@ async def test_one_that_fails_is_logged_and_the_next_is_done(caplog: pytest.LogC
     road.gate.set()
     await road.errands.close()
     assert ["goal"] == road.done
-    assert "A letter could not be sent: No way through" in caplog.text
+    assert "A letter failed: No way through" in caplog.text
 
 
 async def test_closing_does_not_wait_for_ever(
@@ -91,7 +94,7 @@ async def test_closing_does_not_wait_for_ever(
     road.errands.run("key", road.to("goal"))
     await road.errands.close()
     assert [] == road.done
-    assert "was not sent before closing" in caplog.text
+    assert "was given up at closing" in caplog.text
 
 
 async def test_a_typing_notice_is_sent_before_the_backend_closes(deployment: Deployment) -> None:
@@ -103,3 +106,33 @@ async def test_a_typing_notice_is_sent_before_the_backend_closes(deployment: Dep
     assert 0 == slow.hits
     await backend.close()
     assert 1 == slow.hits
+
+
+async def send_a_file(backend: AcsBackend) -> MessageRecord:
+    (alice,) = await sign_in(backend, "alice")
+    chat = await room(backend, alice, "alice")
+    file = await backend.media.upload(alice, MediaUpload(content=b"x", content_type="text/plain"))
+    return await backend.messages.create(alice, chat.sid, draft("hello", media=(file,)))
+
+
+async def test_which_message_names_a_file_is_noted_before_the_backend_closes(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    await send_a_file(backend)
+    await backend.close()
+    url = deployment.settings.database_url
+    assert await execute(url, "SELECT message_id FROM messages") == await execute(
+        url, "SELECT message_id FROM media"
+    )
+
+
+async def test_a_message_that_was_sent_does_not_fail_for_want_of_that_note(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ServiceUnavailableError("The store is gone")
+
+    monkeypatch.setattr(media_table, "attach", fail)
+    backend = deployment.backend()
+    assert "hello" == (await send_a_file(backend)).body
+    await backend.close()
+    assert "A note of which message names a file failed: The store is gone" in caplog.text
