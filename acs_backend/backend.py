@@ -8,6 +8,7 @@ ticks fail at once, since the next tick is the repetition.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -49,6 +50,7 @@ from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
 from acs_backend.users import Users
 from twilio_compat.backend import Backend
+from twilio_compat.errors import ServiceUnavailableError
 from twilio_compat.events import Event
 from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
@@ -57,6 +59,8 @@ LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=150
 """Twilio's, which Azure Blob Storage can carry."""
 MEMORY = "sqlite://"
 """The store of direct mode: what it holds is of no use to the next process."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +236,16 @@ class AcsBackend:
             closing.push_async_callback(self._core.database.close)
             closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
-            closing.push_async_callback(self._core.recorder.close)
+            closing.push_async_callback(self._close_recorder)
             closing.push_async_callback(self._core.receipts.close)
             closing.push_async_callback(self._core.typing_notices.close)
+
+    async def _close_recorder(self) -> None:
+        """Give the lease up; where the store does not take that, it ends by itself, which closing need not wait for."""
+        try:
+            await self._core.recorder.close()
+        except ServiceUnavailableError as error:
+            _log.warning("Other processes send at full cost until the lease of this one ends: %s", error)
 
 
 def open_backend(settings: Settings) -> Backend:

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, next_event, page, room, send, sign_in, twilio_token
+from tests.acs_backend.store.databases import out_of_reach
 from twilio_compat.errors import ClosedError
 from twilio_compat.events import Synchronized
 
@@ -51,3 +53,19 @@ async def test_a_stream_ends_with_its_backend(deployment: Deployment) -> None:
             await next_event(events)
         with pytest.raises(StopAsyncIteration):
             await next_event(events)
+
+
+async def test_closing_is_not_kept_from_it_by_a_store_that_is_out_of_reach(
+    emulator: Emulator, postgresql_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Deployment(emulator, postgresql_url) as deployment:
+        backend = deployment.backend()
+        (alice,) = await sign_in(backend, "alice")
+        chat = await room(backend, alice, "alice")
+        await send(backend, alice, chat, "hello")
+        await page(backend, alice, chat)
+        async with out_of_reach(postgresql_url):
+            await backend.close()
+        assert "until the lease of this one ends" in caplog.text
+        with pytest.raises(ClosedError):
+            await page(backend, alice, chat)
