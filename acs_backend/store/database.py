@@ -153,7 +153,8 @@ def _explained() -> Iterator[None]:
         raise
     except (DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise ServiceUnavailableError(f"The database in {VARIABLE} failed: {reason}") from error
+        said = str(reason) or "it does not answer"
+        raise ServiceUnavailableError(f"The database in {VARIABLE} failed: {said}") from error
 
 
 def _checked(url: str) -> URL:

@@ -2,6 +2,9 @@
 
 A process may be stopped in the middle of a transaction, or be cut off, and holds the turn of all until its server
 notices. So whoever is idle in such a transaction loses it, before those who wait give up.
+
+A server, too, may be cut off without a word, and TCP waits for a quarter of an hour. So whoever asks it something gives
+up long before, though later than the server itself would end the longest wait that it knows of.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ LONGEST_WAIT = 30.0
 """Seconds that a write waits for its turn, as on SQLite."""
 LONGEST_IDLE = 15.0
 """Seconds between two statements after which a transaction that writes is rolled back, and its connection closed."""
+LONGEST_ANSWER = 45.0
+"""Seconds that a statement may take, that which waits for the turn too; the URL may say otherwise."""
 
 _ADVISORY_LOCK = 0x7477_636F
 _TAKE_TURN = text(
@@ -31,7 +36,7 @@ async def connect(*arguments: Any, **options: Any) -> Any:
     import asyncpg  # type: ignore[import-untyped]  # it comes without types
 
     try:
-        return await asyncpg.connect(*arguments, **options)
+        return await asyncpg.connect(*arguments, **{"command_timeout": LONGEST_ANSWER, **options})
     except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
         raise ConnectionError(str(error)) from error
 

@@ -251,6 +251,24 @@ async def test_a_process_that_stops_in_the_middle_of_a_write_loses_its_turn(
         assert 2 == await count(here)
 
 
+async def test_a_statement_that_is_not_answered_is_given_up(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "LONGEST_ANSWER", 0.2)
+    async with opened(postgresql_url) as database:
+        async with database.read() as connection:
+            assert 1 == await connection.scalar(text("SELECT 1"))
+        with pytest.raises(ServiceUnavailableError, match="it does not answer"):
+            async with database.read() as connection:
+                await connection.execute(text("SELECT pg_sleep(60)"))
+        async with database.read() as connection:
+            assert 2 == await connection.scalar(text("SELECT 2"))
+
+
+def test_who_waits_for_the_turn_is_told_so_before_they_give_up_on_the_server() -> None:
+    assert postgresql.LONGEST_ANSWER > postgresql.LONGEST_WAIT
+
+
 async def test_a_server_that_refuses_a_connection_is_a_failure_of_the_database(postgresql_url: str) -> None:
     async with opened(postgresql_url) as database:
         await make_counter(database)
