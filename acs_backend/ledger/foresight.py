@@ -8,17 +8,22 @@ before, nothing is lost: the next listing of the thread finds the same messages 
 What can end this is that another process begins to send, or that somebody is enabled to write past this library.
 Both are committed to the store first, and take effect only after `NOTICE`. So a look at the store holds for that long,
 and no longer: `Foresight` forgets a thread unless it is looked at again.
+
+What is told is written while more is told. A look that took place meanwhile knows nothing of the latter: it comes on
+top, except where somebody else's listing has brought it into the store by then. The ledger is a prefix of the thread, so
+what is not above its newest message is in it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from acs_backend.ledger.ledger import Arrival, End
 from acs_backend.store import messages as store
 from acs_backend.store.messages import LedgerRow
 
-NOTICE = 0.25
+NOTICE = 0.5
 """Seconds for which a look at the store holds, and for which whoever commits what ends that waits before acting on it."""
 REMEMBERED_THREADS = 10_000
 
@@ -47,7 +52,7 @@ class Foresight:
     def __init__(self) -> None:
         """Know nothing."""
         self._tails: dict[str, _Tail] = {}
-        self._unwritten: list[Foretold] = []
+        self._unwritten: defaultdict[str, list[Foretold]] = defaultdict(list)
 
     @property
     def owes(self) -> bool:
@@ -55,12 +60,15 @@ class Foresight:
         return bool(self._unwritten)
 
     def learn(self, thread_id: str, end: End, *, period: int, looked_at: float) -> None:
-        """Note where the thread's ledger ended when the store was looked at.
+        """Note where the thread's ledger ended when the store was looked at, before what is told and not taken yet.
 
         What is learnt in one *period* of the thread does not hold in the next.
         """
         if len(self._tails) >= REMEMBERED_THREADS:
             self._tails.clear()
+        for each in self._unwritten.get(thread_id, ()):
+            if each.arrival.message_id > end.newest_id:
+                end = End(end.next_index + 1, each.arrival.message_id)
         self._tails[thread_id] = _Tail(end, period, looked_at + NOTICE)
 
     def forget(self, thread_id: str) -> None:
@@ -76,13 +84,13 @@ class Foresight:
         index = tail.end.next_index
         row = store.row(thread_id, arrival.message_id, index, arrival.mutation_id, arrival.deleted)
         self._tails[thread_id] = replace(tail, end=End(index + 1, arrival.message_id))
-        self._unwritten.append(Foretold(thread_id, arrival, row))
+        self._unwritten[thread_id].append(Foretold(thread_id, arrival, row))
         return row
 
     def take(self) -> list[Foretold]:
         """Hand over what is to be written."""
-        taken, self._unwritten = self._unwritten, []
-        return taken
+        taken, self._unwritten = self._unwritten, defaultdict(list)
+        return [each for told in taken.values() for each in told]
 
 
 def _holds(tail: _Tail, arrival: Arrival, period: int, now: float) -> bool:

@@ -6,7 +6,8 @@ for those that were in flight when it finished, and the whole batch, of all thre
 Whoever finds the door to the database open takes everything that waits along with it.
 
 Under steady traffic even that is put off: `acs_backend.ledger.foresight` tells the index at once, and what it told is
-written a little later, many in one transaction. That transaction is also the next look at the store.
+written a little later, many in one transaction. That transaction is also the next look at the store; while it runs,
+telling goes on. Of a thread, what could not be told keeps back what came after it, until both are told or written.
 
 A send that has to wait before its request leaves is set aside meanwhile: its message cannot exist, so nobody waits for
 it, and it takes another ticket afterwards.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,7 +33,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
-from acs_backend.ledger.foresight import Foresight, Foretold
+from acs_backend.ledger.foresight import NOTICE, Foresight, Foretold
 from acs_backend.ledger.ledger import Appended, Arrival, Ledger, append_newest, append_sent
 from acs_backend.ledger.send_order import SendOrder
 from acs_backend.ledger.writer_lease import WriterLease
@@ -46,8 +48,12 @@ FIRST_PAGE = 20
 """Entries that the listing after a send asks for first."""
 REMEMBERED_THREADS = 10_000
 """Threads whose state is kept; one that is forgotten is listed once more."""
-PUT_OFF = 0.2
-"""Seconds after which what was foretold is written; well within what a look at the store holds."""
+PUT_OFF = NOTICE / 2
+"""Seconds from one look at the store to the next, which writes what was foretold.
+
+It leaves the other half of what a look holds to a slow transaction and a busy loop: until the next look is done, nobody
+who sends has to wait for the database.
+"""
 LOOKS = 3
 """Listings after which a message that ACS acknowledged, and does not list, is reported as an error."""
 
@@ -133,6 +139,8 @@ class Sending:
     ticket: int | None = None
     """Its place in the order of the sends to its thread; None while it is set aside."""
     waiting: _Waiting | None = None
+    settled: list[_Waiting] = field(default_factory=list)
+    """What may be written down since this send has ended, which sees to it that it is."""
 
 
 class Recorder:
@@ -158,6 +166,8 @@ class Recorder:
         self._sleep = sleep
         self._patience = patience
         self._foresight = Foresight()
+        self._looked_at = -math.inf
+        """When the store was last looked at."""
         self._writing_later: asyncio.Task[None] | None = None
         self._closed = False
         self._left_behind = False
@@ -210,7 +220,8 @@ class Recorder:
         """Return the ledger's row of the message that was just sent. Raises the SDK's errors."""
         assert sending.waiting is not None
         thread = self._thread(sending.thread_id)
-        return await self._written(thread, sending.waiting) or await self._looked_up(thread, sending)
+        row = await self._written(thread, sending.waiting, sending.settled)
+        return row or await self._looked_up(thread, sending)
 
     def _start(self, sending: Sending) -> None:
         sending.ticket = self._thread(sending.thread_id).order.start()
@@ -240,12 +251,16 @@ class Recorder:
         else:
             thread.send_to_look(sending.waiting)
         ready = thread.order.finish(sending.ticket, sending.message_id)
-        self._ready += [
-            (sending.thread_id, thread.waiting.pop(each)) for each in ready if each in thread.waiting
-        ]
+        sending.settled = [thread.waiting.pop(each) for each in ready if each in thread.waiting]
+        self._ready += [(sending.thread_id, each) for each in sending.settled]
 
-    async def _written(self, thread: _Thread, waiting: _Waiting) -> LedgerRow | None:
-        await self._write_ready()
+    async def _written(
+        self, thread: _Thread, waiting: _Waiting, settled: Iterable[_Waiting]
+    ) -> LedgerRow | None:
+        self._foretell_ready()
+        if not all(each.row.done() for each in settled):
+            async with self._door:
+                await self._write_ready()
         if waiting.row.done():
             return waiting.row.result()
         try:
@@ -287,34 +302,39 @@ class Recorder:
             return
         self._closed = True
         if self._writing_later is not None:
-            self._writing_later.cancel()
+            async with self._door:  # so that what is being written is not given up
+                self._writing_later.cancel()
             await asyncio.gather(self._writing_later, return_exceptions=True)
         await self.flush()
         if not (self._left_behind or self._ready) and all(each.idle for each in self._threads.values()):
             await self._lease.release()
 
     async def _write_ready(self) -> None:
-        """Tell those who wait their rows: as foretold, or else written, in one transaction."""
-        async with self._door:
-            batch, self._ready = self._ready, []
-            unsure = [each for each in batch if not self._foretell(*each)]
-            rows: dict[tuple[str, int], LedgerRow] = {}
-            try:
-                if unsure:
-                    rows = await self._write(unsure)
-            finally:
-                for thread_id, each in unsure:
-                    row = rows.get((thread_id, each.arrival.message_id))
-                    if row is not None and row.index is not None:
-                        each.resolve(row)
-                    else:
-                        self._thread(thread_id).send_to_look(each)
+        """Write what could not be told, in one transaction, and tell those who wait. Call it behind the door."""
+        self._foretell_ready()  # what was written meanwhile was a look
+        batch, self._ready = self._ready, []
+        rows: dict[tuple[str, int], LedgerRow] = {}
+        try:
+            if batch:
+                rows = await self._write(batch)
+        finally:
+            for thread_id, each in batch:
+                row = rows.get((thread_id, each.arrival.message_id))
+                if row is not None and row.index is not None:
+                    each.resolve(row)
+                else:
+                    self._thread(thread_id).send_to_look(each)
+
+    def _foretell_ready(self) -> None:
+        """Tell those who wait their rows, as far as that is certain; have what was told written later."""
+        self._ready = [each for each in self._ready if not self._foretell(*each)]
         if self._foresight.owes:
             self._write_later()
 
     def _foretell(self, thread_id: str, waiting: _Waiting) -> bool:
         thread, now = self._thread(thread_id), self._clock()
         if thread.looking or not thread.settled(self._lease.epoch, now):
+            self._foresight.forget(thread_id)
             return False
         row = self._foresight.tell(thread_id, waiting.arrival, period=thread.listed_or_doubted, now=now)
         if row is not None:
@@ -323,8 +343,9 @@ class Recorder:
 
     def _write_later(self) -> None:
         async def write() -> None:
-            await self._sleep(PUT_OFF)
-            await self.flush()
+            while self._foresight.owes:
+                await self._sleep(max(0.0, self._looked_at + PUT_OFF - self._clock()))
+                await self.flush()
 
         if self._writing_later is None or self._writing_later.done():
             self._writing_later = asyncio.create_task(write())
@@ -333,7 +354,7 @@ class Recorder:
         """Write *batch* and everything that was foretold; return the rows, none of a thread that must be listed."""
         foretold = self._foresight.take()
         appended = Appended()
-        looked_at = self._clock()
+        looked_at = self._looked_at = self._clock()
         periods = {each: self._thread(each).listed_or_doubted for each in _threads_of(batch, foretold)}
         try:
             appended = await self._in_one_transaction(batch, foretold)

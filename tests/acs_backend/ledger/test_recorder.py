@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsUser
 from acs_backend.ledger.foresight import NOTICE
@@ -21,7 +23,7 @@ from acs_backend.ledger.listings import Listings
 from acs_backend.ledger.recorder import Recorder, Sending
 from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.retries import Retries
-from acs_backend.store import conversations, writers
+from acs_backend.store import conversations, messages, writers
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from tests.acs_backend.thread_model import ThreadModel
@@ -46,11 +48,26 @@ class Time:
         await asyncio.sleep(0)
 
 
+class SlowDatabase(Database):
+    """A database on the other side of a network: others go on while it begins a transaction, and while it ends it."""
+
+    def __init__(self, url: str, dawdle: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(url)
+        self._dawdle = dawdle
+
+    @asynccontextmanager
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+        await self._dawdle()
+        async with super().write(durable=durable) as connection:
+            yield connection
+        await self._dawdle()
+
+
 class Process:
     """What one process has: its connection to the store, its lease, its recorder."""
 
     def __init__(self, store: str, model: ThreadModel, chance: random.Random, time: Time) -> None:
-        self.database = Database(store)
+        self.database = SlowDatabase(store, self.dawdle)
         self.ledger = Ledger(
             self.database,
             Listings(model.clients(), Retries(deadline=10, attempt_timeout=10), largest_page=4),
@@ -101,6 +118,7 @@ class Process:
         return await self.recorder.index(sending)
 
     async def dawdle(self) -> None:
+        self.time.now += self.chance.choice([0, 0, 0, NOTICE / 4])
         for _ in range(self.chance.choice([0, 1, 3, 10, 40])):
             await asyncio.sleep(0)
 
@@ -300,6 +318,29 @@ async def test_a_send_that_is_set_aside_ends_with_the_backend(tmp_path: Path) ->
 
     with pytest.raises(ClosedError):
         await wait_for_the_end()
+    await process.database.close()
+
+
+class Calm(random.Random):
+    """Draws the first of whatever there is: nobody dawdles, and time stands still."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+
+async def test_indexes_are_told_while_earlier_ones_are_written(tmp_path: Path) -> None:
+    process = Process(f"sqlite:///{tmp_path}/store.db", ThreadModel(), Calm(), Time())
+    await process.make_conversation()
+    assert [0, 1] == [await index_of(process, str(number)) for number in range(2)]
+    async with process.database.write():
+        assert 2 == await asyncio.wait_for(index_of(process, "2"), 5)
+        await asyncio.sleep(0)
+        assert process.recorder._door.locked()
+        assert [3, 4] == [await asyncio.wait_for(index_of(process, str(number)), 5) for number in (3, 4)]
+    assert 5 == await index_of(process, "5")
+    await process.recorder.close()
+    async with process.database.read() as connection:
+        assert 6 == await messages.count(connection, THREAD)
     await process.database.close()
 
 
