@@ -174,7 +174,6 @@ class Ledger:
     async def absorb(self, thread_id: str, listing: Sequence[Entry]) -> None:
         """Bring the ledger up to date with a listing that reaches down to what it holds."""
         async with self._database.write(durable=False) as connection:
-            await store.lock(connection, [thread_id])
             standing = _needed(await store.standings(connection, [thread_id]), thread_id)
             listed = [
                 each for each in listing if each.is_message and each.sequence > standing.synced_sequence
@@ -219,7 +218,6 @@ async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[A
     *sent* gives the arrivals by thread id; nothing earlier may be missing in these threads, as far as this process
     knows. A thread to which somebody may write past this library is left out of the result.
     """
-    await store.lock(connection, sent)
     standings = await store.standings(connection, sent)
     result = Appended()
     appended: list[tuple[str, LedgerRow]] = []
@@ -247,7 +245,6 @@ async def append_newest(
     """
     if arrival.repeated:
         return None
-    await store.lock(connection, [thread_id])
     row = store.row(thread_id, arrival.message_id, None, arrival.mutation_id, arrival.deleted)
     index = await store.append_next(connection, thread_id, row, writer=writer, others=others)
     if index is None:

@@ -172,9 +172,9 @@ def _checked(url: str) -> URL:
 def _engine(url: URL, in_memory: bool) -> AsyncEngine:
     try:
         if url.drivername != "sqlite+aiosqlite":
-            return create_async_engine(
-                url, pool_pre_ping=True, connect_args={"async_creator_fn": postgresql.connect}
-            )
+            engine = create_async_engine(url, connect_args={"async_creator_fn": postgresql.connect})
+            postgresql.check_before_use(engine)
+            return engine
         path = ":memory:" if in_memory else url.database or ""
         options = {"poolclass": StaticPool} if in_memory else {}
         return create_async_engine(

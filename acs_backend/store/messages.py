@@ -68,21 +68,6 @@ async def standings(connection: AsyncConnection, thread_ids: Collection[str]) ->
     return found
 
 
-async def lock(connection: AsyncConnection, thread_ids: Collection[str]) -> None:
-    """Keep other processes from changing these ledgers until the transaction ends.
-
-    On SQLite a write transaction is alone anyway.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    for chunk in chunks(sorted(thread_ids)):
-        condition = conversations.c.thread_id.in_(chunk)
-        query = (
-            select(conversations.c.sid).where(condition).order_by(conversations.c.thread_id).with_for_update()
-        )
-        await connection.execute(query)
-
-
 async def rows(
     connection: AsyncConnection, thread_id: str, message_ids: Iterable[int]
 ) -> dict[int, LedgerRow]:

@@ -1,18 +1,23 @@
-"""PostgreSQL: how a connection is opened, and how long a transaction that writes waits for its turn, or keeps it.
+"""PostgreSQL: how a connection is opened and found alive, and how long a write waits for its turn, or keeps it.
 
 A process may be stopped in the middle of a transaction, or be cut off, and holds the turn of all until its server
 notices. So whoever is idle in such a transaction loses it, before those who wait give up.
 
 A server, too, may be cut off without a word, and TCP waits for a quarter of an hour. So whoever asks it something gives
 up long before, though later than the server itself would end the longest wait that it knows of.
+
+A connection may have lost its other end while it lay in the pool, so it is asked before it is used: in one round trip,
+where SQLAlchemy's own question takes three.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import event, text
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 LONGEST_WAIT = 30.0
 """Seconds that a write waits for its turn, as on SQLite."""
@@ -39,6 +44,19 @@ async def connect(*arguments: Any, **options: Any) -> Any:
         return await asyncpg.connect(*arguments, **{"command_timeout": LONGEST_ANSWER, **options})
     except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
         raise ConnectionError(str(error)) from error
+
+
+def check_before_use(engine: AsyncEngine) -> None:
+    """Have *engine* open another connection where the one at hand has lost its other end."""
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check(connection: AdaptedConnection, entry: object, proxy: object) -> None:
+        import asyncpg
+
+        try:
+            connection.run_async(lambda driver: driver.execute("SELECT 1"))
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            raise InvalidatePoolError from error
 
 
 async def take_turn(connection: AsyncConnection) -> None:
