@@ -7,17 +7,40 @@ from pathlib import Path
 
 import pytest
 
+from acs_backend.backend import AcsBackend
 from acs_emulator import Emulator
-from tests.acs_backend.deployment import Deployment
+from tests.acs_backend.deployment import Deployment, sign_in
 from tests.acs_backend.middleman import Middleman
 from tests.support.postgresql import PostgreSQL, running_postgresql
+from twilio_compat.records import Actor
 
 
 @pytest.fixture
-async def deployment(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Deployment]:
+def store_url(tmp_path: Path) -> str:
+    """Name the store; a module that tests both kinds of store has a fixture of its own by this name."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+async def deployment(emulator: Emulator, store_url: str) -> AsyncIterator[Deployment]:
     """Open backends on one emulator and one store; they are closed at the end."""
-    async with Deployment(emulator, f"sqlite:///{tmp_path / 'store.db'}") as running:
+    async with Deployment(emulator, store_url) as running:
         yield running
+
+
+@pytest.fixture
+def backend(deployment: Deployment) -> AcsBackend:
+    return deployment.backend()
+
+
+@pytest.fixture
+async def alice(backend: AcsBackend) -> Actor:
+    return (await sign_in(backend, "alice"))[0]
+
+
+@pytest.fixture
+async def bob(backend: AcsBackend) -> Actor:
+    return (await sign_in(backend, "bob"))[0]
 
 
 @pytest.fixture

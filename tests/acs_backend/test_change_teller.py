@@ -15,7 +15,6 @@ from acs_backend.store import changes as feed
 from acs_backend.store import conversations
 from acs_backend.store.changes import Change, Kind
 from acs_backend.store.database import Database
-from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, next_of, quiet, room, send, sign_in
 from tests.acs_backend.store.databases import opened
 from twilio_compat.events import (
@@ -35,25 +34,9 @@ from twilio_compat.records import (
 
 
 @pytest.fixture
-async def deployment(emulator: Emulator, shared_store: str) -> AsyncIterator[Deployment]:
+def store_url(shared_store: str) -> str:
     """Run each of these tests on both kinds of store."""
-    async with Deployment(emulator, shared_store) as running:
-        yield running
-
-
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
-async def bob(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "bob"))[0]
+    return shared_store
 
 
 @pytest.fixture

@@ -35,16 +35,6 @@ def template(sid: str = SID, body: str = "{{who}}: order {{1}}", **more: JSONVal
 
 
 @pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
 async def chat(backend: AcsBackend, alice: Actor) -> ConversationRecord:
     await backend.content_templates.put([template()])
     return await room(backend, alice, "alice", "bob")

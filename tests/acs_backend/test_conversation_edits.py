@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from azure.communication.chat import CommunicationUserIdentifier
@@ -14,7 +14,6 @@ from acs_backend.store import changes as feed
 from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
-from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, NativeUser, bodies, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import (
@@ -35,20 +34,9 @@ from twilio_compat.records import (
 
 
 @pytest.fixture
-async def deployment(emulator: Emulator, shared_store: str) -> AsyncIterator[Deployment]:
+def store_url(shared_store: str) -> str:
     """Run each of these tests on both kinds of store."""
-    async with Deployment(emulator, shared_store) as running:
-        yield running
-
-
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
+    return shared_store
 
 
 @pytest.fixture

@@ -22,16 +22,6 @@ from twilio_compat.errors import (
 from twilio_compat.records import Actor, ConversationDraft, ConversationRecord, LastMessage, ParticipantDraft
 
 
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
 async def native(deployment: Deployment, backend: AcsBackend, identity: str) -> NativeUser:
     return await deployment.native(await backend.issue_identity(identity, with_token=True))
 

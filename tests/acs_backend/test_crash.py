@@ -12,7 +12,7 @@ import pytest
 from acs_backend import AcsBackend
 from acs_emulator import Emulator
 from tests.acs_backend.conftest import new_store
-from tests.acs_backend.deployment import Deployment, next_of, room, sign_in
+from tests.acs_backend.deployment import Deployment, next_of, room
 from tests.acs_backend.middleman import Fault, Middleman, Seen
 from tests.acs_backend.worker import Worker
 from twilio_compat.errors import ConflictError, NotFoundError
@@ -38,16 +38,6 @@ async def deployment(
     request.param = getattr(request, "param", "sqlite")
     async with Deployment(emulator, await new_store(request, tmp_path)) as running:
         yield running
-
-
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
 
 
 @pytest.fixture

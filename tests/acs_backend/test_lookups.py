@@ -45,11 +45,6 @@ class SlowDatabase(Database):
 
 
 @pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
 async def database(deployment: Deployment) -> AsyncIterator[SlowDatabase]:
     database = SlowDatabase(deployment.settings.database_url)
     async with database.write() as connection:

@@ -24,16 +24,6 @@ BACKWARDS, FORWARD = Direction.BACKWARDS, Direction.FORWARD
 
 
 @pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
 async def chat(backend: AcsBackend, alice: Actor) -> ConversationRecord:
     return await room(backend, alice, "alice", "bob")
 

@@ -29,16 +29,6 @@ from twilio_compat.records import (
 
 
 @pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
 async def chat(backend: AcsBackend, alice: Actor) -> ConversationRecord:
     return await backend.conversations.create(alice, ConversationDraft(friendly_name="Room"))
 
@@ -214,11 +204,6 @@ async def test_a_full_thread_takes_nobody_more(
 
 
 # Changing members
-
-
-@pytest.fixture
-async def bob(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "bob"))[0]
 
 
 async def test_who_made_the_conversation_is_its_admin_and_the_others_are_users(

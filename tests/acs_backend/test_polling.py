@@ -43,21 +43,6 @@ from twilio_compat.events import (
 from twilio_compat.records import Actor, LastMessage, MessageChanges, ParticipantDraft
 
 
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
-async def bob(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "bob"))[0]
-
-
 async def test_the_first_event_has_the_conversations_and_what_was_before_is_no_news(
     backend: AcsBackend, alice: Actor, bob: Actor
 ) -> None:

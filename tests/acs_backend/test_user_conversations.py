@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from acs_backend import AcsBackend
 from acs_backend.member_edits import reading, stood
 from acs_backend.store.participants import Participant
-from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, NativeUser, next_of, page, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman
 from twilio_compat.errors import ForbiddenError, NotFoundError, TwilsockUpstreamError
@@ -30,25 +28,9 @@ SENT = 4
 
 
 @pytest.fixture
-async def deployment(emulator: Emulator, shared_store: str) -> AsyncIterator[Deployment]:
+def store_url(shared_store: str) -> str:
     """Run each of these tests on both kinds of store."""
-    async with Deployment(emulator, shared_store) as running:
-        yield running
-
-
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
-@pytest.fixture
-async def bob(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "bob"))[0]
+    return shared_store
 
 
 @pytest.fixture

@@ -14,16 +14,6 @@ from twilio_compat.events import Synchronized, UserUpdated
 from twilio_compat.records import Actor, UserChanges
 
 
-@pytest.fixture
-def backend(deployment: Deployment) -> AcsBackend:
-    return deployment.backend()
-
-
-@pytest.fixture
-async def alice(backend: AcsBackend) -> Actor:
-    return (await sign_in(backend, "alice"))[0]
-
-
 async def make_admin(deployment: Deployment, identity: str) -> None:
     """Give a user the role that only somebody who has it can give."""
     database = Database(deployment.settings.database_url)
