@@ -53,9 +53,10 @@ def check_before_use(engine: AsyncEngine) -> None:
     def check(connection: AdaptedConnection, entry: object, proxy: object) -> None:
         import asyncpg
 
+        lost = (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError)
         try:
             connection.run_async(lambda driver: driver.execute("SELECT 1"))
-        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        except lost as error:  # the second where the server's last words have just come in
             raise InvalidatePoolError from error
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from acs_backend.store import postgresql, schema, sqlite
 from acs_backend.store.database import Database
-from tests.acs_backend.store.databases import opened, out_of_reach
+from tests.acs_backend.store.databases import end_connections, opened, out_of_reach
 from twilio_compat.errors import ConfigurationError, ServiceUnavailableError
 
 COUNT = schema.versions.c.version
@@ -276,3 +276,14 @@ async def test_a_server_that_refuses_a_connection_is_a_failure_of_the_database(p
             with pytest.raises(ServiceUnavailableError, match="not currently accepting connections"):
                 await count(database)
         assert 0 == await count(database)
+
+
+async def test_connections_that_the_server_closed_are_replaced_before_anybody_notices(
+    postgresql_url: str,
+) -> None:
+    database = Database(postgresql_url)
+    for _ in range(20):
+        async with database.write() as connection:
+            assert 1 == await connection.scalar(text("SELECT 1"))
+        await end_connections(postgresql_url)
+    await database.close()
