@@ -17,13 +17,16 @@ list of threads that was asked for before the latest movement was noticed, and s
 
 **The same.** ACS shows each member the thread from some message on, the whole of it unless whoever added them said
 otherwise. The list of members tells for all of them where their history begins. It is asked for when a reading is
-first shared, and anew when somebody was added. Then
+first shared, and anew when somebody was added, or may have been between two readings that do not meet. Then
 
 * a reading serves those whose history begins where the reader's does, or later, without what lies before it;
 * it must reach down to the subscriber's cursor: it has no gaps, so nothing above that is missing;
 * it must not name the subscriber among those who came or went since. Each subscriber has just seen the thread in its
   own list of threads; but it may have been removed meanwhile. ACS writes that down in the thread, below whatever came
   after it. So somebody who was removed is served nothing that they could not have read.
+
+None of this matters where `own_sends` accounts for all that is new: then nobody came or went, and it is told from what
+this process sent.
 
 Whoever is not served reads the thread alone, as if there were nobody else. What they read is shared in turn.
 
@@ -75,10 +78,12 @@ class Reading:
         """The sequence id of the newest change; 0 where there is none."""
         return self.entries[0].sequence if self.entries else 0
 
+    def meets(self, older: Reading) -> bool:
+        """Whether nothing is missing between an older reading and this one."""
+        return bool(self.entries) and self.entries[-1].sequence <= older.top
+
     def upon(self, older: Reading) -> Reading:
-        """Return this reading with what an older one has below it, if the two meet."""
-        if not self.entries or self.entries[-1].sequence > older.top:
-            return self
+        """Return this reading with what an older one, which it meets, has below it."""
         merged = entries.newest_first([*self.entries, *older.entries])
         return replace(self, entries=merged[:KEPT], readers=self.readers | older.readers)
 
@@ -134,7 +139,7 @@ class SharedThread:
         self.histories: Mapping[str, int] | None = None
         """The id of the first message that each member sees, by ACS id; None: to be asked."""
         self.additions = 0
-        """How often members were seen to come."""
+        """How often members came, or may have come unseen."""
         self.used_at = 0.0
         self.readers, self.askers = Turns(), Turns()
         self._heard = 0
@@ -177,11 +182,13 @@ class SharedThread:
     def add(self, reading: Reading) -> None:
         """Take a reading."""
         latest = self.latest
-        if latest is None or reading.adds_somebody(above=latest.top):
+        if latest is not None and reading.began < latest.began:
+            return
+        if latest is not None and reading.meets(latest) and not reading.adds_somebody(above=latest.top):
+            self.latest = reading.upon(latest)
+        else:
             self.latest, self.histories = reading, None
             self.additions += 1
-        elif reading.began >= latest.began:
-            self.latest = reading.upon(latest)
 
 
 class SharedReadings:
@@ -214,8 +221,8 @@ class SharedReadings:
     ) -> Reading:
         """Return what *user* sees of a thread, down to *cursor*, as it was at *oldest* or later.
 
-        *is_enough* says of a reading that the ledger does not have whether it will do all the same. *alone* lists the
-        thread as the user, and says whether the ledger has it. Raises the SDK's errors.
+        *is_enough* says of a reading whether it will do as it is, whoever's it was and though the ledger does not have
+        it. *alone* lists the thread as the user, and says whether the ledger has it. Raises the SDK's errors.
         """
         thread = self.of(thread_id)
 
@@ -236,6 +243,8 @@ class SharedReadings:
                 found = shared()
                 if found is None:
                     return await own()
+        if is_enough(found.entries):
+            return found
         return await self._seen(found, thread, user, thread_id, cursor) or await own()
 
     async def _seen(

@@ -80,7 +80,7 @@ class Service:
         oldest: float,
         *,
         is_recorded: bool = True,
-        is_enough: bool = True,
+        is_enough: bool = False,
     ) -> Reading:
         async def alone() -> tuple[Sequence[Entry], bool]:
             self.listings += 1
@@ -146,6 +146,14 @@ async def test_what_the_ledger_does_not_have_serves_only_those_who_can_do_withou
     assert 2 == service.listings
 
 
+async def test_a_reading_that_is_enough_as_it_is_needs_no_list_of_members(service: Service) -> None:
+    cursor = cursor_of(service)
+    service.model.add()
+    for who in ("alice", "bob", "carol"):
+        await service.read(who, cursor, ANY_TIME, is_recorded=False, is_enough=True)
+    assert (1, 0) == (service.listings, service.lists_of_members)
+
+
 async def test_the_members_are_listed_again_once_somebody_came(service: Service) -> None:
     cursor = cursor_of(service)
     for _ in range(2):
@@ -205,7 +213,16 @@ def test_a_reading_lies_upon_an_older_one_that_it_meets() -> None:
         each.sequence for each in reading(9, 8, 7).upon(reading(7, 6, 5, readers="bob")).entries
     ]
     assert frozenset(["alice", "bob"]) == reading(7).upon(reading(7, 6, readers="bob")).readers
-    assert reading(9, 8) == reading(9, 8).upon(reading(7, 6, readers="bob"))
+
+
+def test_readings_that_do_not_meet_leave_it_open_who_came_between_them() -> None:
+    thread = SharedThread()
+    thread.add(reading(6, 5))
+    thread.add(reading(7, 6))
+    assert 1 == thread.additions
+    thread.add(reading(9, 8))
+    assert reading(9, 8) == thread.latest
+    assert 2 == thread.additions
 
 
 def test_a_reading_that_took_long_does_not_hide_one_that_began_later() -> None:
@@ -328,8 +345,8 @@ class Followers(RuleBasedStateMachine):
         self.service = Service()
         self.model = self.service.model
         self.listeners: dict[str, tuple[Listener, Listener]] = {}
-        self.left: dict[str, tuple[int, int]] = {}
-        """When somebody left last, as a sequence id, and where their history began, as a message id."""
+        self.left: dict[str, list[tuple[int, int]]] = {}
+        """When somebody left, as sequence ids, and where their history had begun, as message ids."""
         self.come("alice", whole=True)
         self.come("carol", whole=True)
         self.model.add()
@@ -362,7 +379,7 @@ class Followers(RuleBasedStateMachine):
         history = self.service.histories_of.pop(who, None)
         if history is not None:
             line = self.model.add(kind="participantRemoved", members=(who,))
-            self.left[who] = line.sequence, history
+            self.left.setdefault(who, []).append((line.sequence, history))
 
     @rule(who=WHO, wait=WAITS, meanwhile=MEANWHILE, others=st.lists(WHO, max_size=2), data=st.data())
     def look(self, who: str, wait: int, meanwhile: str, others: list[str], data: st.DataObject) -> None:
@@ -424,8 +441,10 @@ class Followers(RuleBasedStateMachine):
         histories = self.service.histories_of
         if who in histories and each.message_id >= histories[who]:
             return True
-        sequence, history = self.left.get(who, (0, 0))
-        return each.sequence < sequence and each.message_id >= history
+        return any(
+            each.sequence < sequence and each.message_id >= history
+            for sequence, history in self.left.get(who, ())
+        )
 
     @rule()
     def settle(self) -> None:
@@ -436,6 +455,7 @@ class Followers(RuleBasedStateMachine):
                 self.tick(who, self.service.glance, self.service.now)
         for who, history in self.service.histories_of.items():
             mine, twin = self.listeners[who]
+            history = max([history, *(each for _, each in self.left.get(who, ()))])
             assert twin.knows(history) == mine.knows(history)
             assert twin.heard(history) == mine.heard(history)
             assert sorted(set(mine.added)) == mine.added
