@@ -34,7 +34,7 @@ from acs_backend.ledger import entries
 from acs_backend.ledger.entries import Entry, Message
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Listing, Listings
-from acs_backend.ledger.window import ThreadWindow
+from acs_backend.ledger.window import ThreadWindow, within_reach
 from acs_backend.retries import Retries
 
 FRESH = 1.0
@@ -169,7 +169,9 @@ class Reading:
         began, reader, window = self._reader.clock(), self._reader, self._seat.window
         self.checked = True
         if window is not None:
-            top = await reader.ledger.look(self._user, self._thread_id, size=GLANCE)
+            top = await reader.ledger.look(
+                self._user, self._thread_id, size=GLANCE, down_to=within_reach(window)
+            )
             if window.take(top, began):
                 return
         self._seat.window = await self._begin()

@@ -20,7 +20,7 @@ smallest id that was seen on the way is the first one that this user may see, th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from acs_backend.ledger.entries import Entry
@@ -108,3 +108,15 @@ class ThreadWindow:
         smallest = min((each.message_id for each in entries), default=None)
         if smallest is not None and (self._smallest is None or smallest < self._smallest):
             self._smallest = smallest
+
+
+def within_reach(window: ThreadWindow) -> Callable[[Entry], bool]:
+    """Return the test for entries at which a listing of the top joins the walk, or cannot be worth its while."""
+    newest = 0
+
+    def ends(entry: Entry) -> bool:
+        nonlocal newest
+        newest = max(newest, entry.sequence)
+        return entry.sequence <= max(window.top, newest - LONGEST_RECENT)
+
+    return ends

@@ -25,6 +25,7 @@ from twilio_compat.records import Direction
 
 THREAD = "19:thread@thread.v2"
 READER: Any = AcsUser("8:acs:reader", None)  # type: ignore[arg-type]  # nobody asks for its token here
+OTHER: Any = AcsUser("8:acs:other", None)  # type: ignore[arg-type]  # nor here
 BACKWARDS, FORWARD = Direction.BACKWARDS, Direction.FORWARD
 
 
@@ -109,6 +110,18 @@ async def test_a_reader_who_takes_their_time_pays_one_glance_for_each_page(desk:
     for anchor in (490, 460, 430):
         desk.now += 60
         assert 1 == await desk.requests(30, anchor)
+
+
+@pytest.mark.parametrize(("changes", "cost"), [(10, 1), (150, 2), (350, 4)])
+async def test_what_others_have_read_of_the_changes_since_does_not_end_the_walk(
+    desk: Desk, changes: int, cost: int
+) -> None:
+    await desk.page(30, 100)
+    for _ in range(changes):
+        desk.model.add()
+    await desk.pages.read(OTHER, THREAD, Wanted(1, None, BACKWARDS))
+    desk.now += 60
+    assert cost == await desk.requests(30, 90)
 
 
 async def test_what_was_let_go_is_read_again_through_its_link(desk: Desk) -> None:
