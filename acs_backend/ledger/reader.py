@@ -239,11 +239,20 @@ class Reading:
 
     async def _read_again(self, window: ThreadWindow, number: int, message_id: int) -> Mapping[int, Entry]:
         link = window.link(number)
-        piece = await self._follow(link) if link is not None else None
+        piece = await (self._top_again(window) if link is None else self._follow(link))
         if piece is None:
             await self._begin()
             return await self._piece_of(message_id)
         return self._reader.keep(window, number, piece)
+
+    async def _top_again(self, window: ThreadWindow) -> Listing | None:
+        """List the thread down to where the top of the walk was; None where that does not join the walk any more."""
+        reader, began = self._reader, self._reader.clock()
+        self.checked = True
+        top = await reader.ledger.look(
+            self._user, self._thread_id, size=reader.listings.largest_page, down_to=window.is_below_the_top
+        )
+        return top if window.take(top, began) else None
 
     async def _follow(self, link: str) -> Listing | None:
         """Return the page that a link leads to; None where ACS does not honour it any more, but not twice."""

@@ -69,6 +69,10 @@ class ThreadWindow:
         """Return what leads to a place."""
         return self._places[place].link
 
+    def is_below_the_top(self, entry: Entry) -> bool:
+        """Say whether all that the first place held lies above an entry, or is that."""
+        return entry.version <= self._places[0].oldest
+
     def recent(self, message_id: int) -> Entry | None:
         """Return a message that changed since the walk began."""
         return self._recent.get(message_id)

@@ -136,6 +136,24 @@ async def test_what_was_let_go_is_read_again_through_its_link(desk: Desk) -> Non
     assert 2 == desk.model.pages_read - before  # the glance, and the piece
 
 
+async def test_where_the_top_was_let_go_an_old_message_that_moved_there_does_not_end_the_walk(
+    desk: Desk,
+) -> None:
+    for number in range(KEPT_PIECES * 200):
+        desk.model.add().text = str(1_000 + number)
+    desk.model.change(desk.model.messages[50])
+    await desk.page(1, 0)  # walks by all of it: the first pieces are let go
+    for number in range(60):
+        desk.model.add().text = f"new {number}"
+    desk.now += 60
+    before = desk.model.pages_read
+    assert desk.model.messages[50].text == texts(await desk.page(10, 55))[4]
+    assert (
+        desk.model.pages_read - before <= 7
+    )  # to join the walk, to read down to where the top was, and the piece
+    assert 0 == desk.model.fetched
+
+
 async def test_an_edit_elsewhere_is_shown_once_the_reading_is_old(desk: Desk) -> None:
     await desk.page(10, 500)
     desk.model.change(desk.model.messages[495])
