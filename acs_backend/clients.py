@@ -61,6 +61,7 @@ CACHED_CLIENTS = 4096
 CONNECTIONS = 256
 """Most connections open at once, over all hosts."""
 
+_CLOSED = "The backend was closed; open another one"
 _RAW_ANSWER = "raw_answer"
 _ERRORS: Mapping[int, type[HttpResponseError]] = {401: ClientAuthenticationError, 404: ResourceNotFoundError}
 """Refusals that have a class of their own in the SDK."""
@@ -91,7 +92,7 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
     async def open(self) -> None:
         """Make the session when it is first used. `ClosedError` once it was closed."""
         if self._shut:
-            raise ClosedError("The backend was closed; open another one")
+            raise ClosedError(_CLOSED)
         if self.session is None:
             self.session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS),
@@ -100,9 +101,14 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
             )
 
     async def send(self, request: Any, **options: Any) -> Any:
-        """Send *request*, through the proxy that the environment names for its host, if any."""
+        """Send *request*, through the proxy that the environment names for its host, if any. `ClosedError`."""
         options.setdefault("proxy", self._proxy(request.url))
-        return await super().send(request, **options)
+        try:
+            return await super().send(request, **options)
+        except RuntimeError as error:  # aiohttp's word for an answer that was being read
+            if self._shut:
+                raise ClosedError(_CLOSED) from error
+            raise
 
     async def close(self) -> None:
         """Do nothing: clients close their transport, but this one is not theirs."""
