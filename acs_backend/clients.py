@@ -24,6 +24,7 @@ http is only spoken to this machine: `acs_backend.connection_string.check_endpoi
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections import OrderedDict
@@ -88,6 +89,7 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         self.session: aiohttp.ClientSession | None = None
         self._proxies: dict[str, str | None] = {}
         self._shut = False
+        self._under_way: set[asyncio.Timeout] = set()
 
     async def open(self) -> None:
         """Make the session when it is first used. `ClosedError` once it was closed."""
@@ -104,8 +106,16 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         """Send *request*, through the proxy that the environment names for its host, if any. `ClosedError`."""
         options.setdefault("proxy", self._proxy(request.url))
         try:
-            return await super().send(request, **options)
-        except RuntimeError as error:  # aiohttp's word for an answer that was being read
+            async with asyncio.timeout(None) as limit:
+                self._under_way.add(limit)
+                try:
+                    return await super().send(request, **options)
+                finally:
+                    self._under_way.discard(limit)
+        except (
+            RuntimeError,
+            TimeoutError,
+        ) as error:  # the first is aiohttp's, for an answer that was being read
             if self._shut:
                 raise ClosedError(_CLOSED) from error
             raise
@@ -114,8 +124,10 @@ class SharedTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core exp
         """Do nothing: clients close their transport, but this one is not theirs."""
 
     async def shut_down(self) -> None:
-        """Close the connections for good."""
+        """Close the connections for good; who waits for an answer waits no longer."""
         self._shut = True
+        for limit in self._under_way:
+            limit.reschedule(0)
         if self.session is not None:
             session, self.session = self.session, None
             await session.close()
