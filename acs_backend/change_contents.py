@@ -32,6 +32,7 @@ _CONVERSATION = frozenset(
 _STANDING = frozenset({"notification_level"})
 _PARTICIPANT = frozenset(each.name for each in fields(Participant)) - _STANDING
 _USER = frozenset(each.name for each in fields(UserRecord))
+_DATES = ("date_created", "date_updated")
 
 
 def of_conversation(row: Conversation) -> dict[str, JSONValue]:
@@ -51,8 +52,8 @@ def of_participant(row: Participant) -> dict[str, JSONValue]:
 
 def of_user(user: UserRecord) -> dict[str, JSONValue]:
     """Return what the feed carries of a user."""
-    updated = user.date_updated
-    return asdict(user) | {"date_updated": None if updated is None else to_milliseconds(updated)}
+    dates = {name: getattr(user, name) for name in _DATES}
+    return asdict(user) | {name: None if at is None else to_milliseconds(at) for name, at in dates.items()}
 
 
 def conversation(content: JSONValue, known: Known) -> Known:
@@ -71,8 +72,8 @@ def participant(content: JSONValue) -> Participant:
 def user(content: JSONValue) -> UserRecord:
     """Return the user as the change left it."""
     picked = _picked_of(content, _USER)
-    updated = picked.get("date_updated")
-    return UserRecord(**{**picked, "date_updated": None if updated is None else to_time(updated)})
+    dates = {name: None if picked.get(name) is None else to_time(picked[name]) for name in _DATES}
+    return UserRecord(**{**picked, **dates})
 
 
 def _picked(row: object, names: Collection[str]) -> dict[str, JSONValue]:

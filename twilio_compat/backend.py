@@ -227,6 +227,9 @@ class Backend(Protocol):
     def reachability_enabled(self) -> bool:
         """Whether the deployment keeps track of who is there."""
 
+    async def of(self, service_sid: str | None) -> Backend:
+        """Return the backend that serves those whose tokens are for a service (None: the default one)."""
+
     async def sign_in(self, token: str) -> Actor:
         """Verify *token* and return whom it stands for. `TokenError` where it is refused."""
 

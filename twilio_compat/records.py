@@ -48,18 +48,31 @@ class Direction(StrEnum):
     FORWARD = "forward"
 
 
+class ActorKind(StrEnum):
+    """By what right somebody acts."""
+
+    BEARER = "bearer"
+    """A user who signed in with a token."""
+    ACCOUNT = "account"
+    """The Twilio account itself, as a server that calls the REST API does: no user, and no role binds it."""
+    ON_BEHALF = "on behalf"
+    """The account, acting as one of its users."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """On whose behalf a call runs: the outcome of a sign-in, handed back with every call.
 
     ``token`` is the token as presented; the backend may need it again. ``expires_at`` is when it ends.
-    ``service_sid`` is the Twilio service (IS...) the token was made for, where it names one.
+    ``service_sid`` is the Twilio service (IS...) the token was made for, where it names one. Of other kinds than
+    ``BEARER`` are those whom `twilio_compat.account` makes: without a token, since whoever can make them is trusted.
     """
 
     identity: str
     token: str = field(repr=False)
     expires_at: datetime
     service_sid: str | None = None
+    kind: ActorKind = ActorKind.BEARER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +92,24 @@ class ConversationState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """After how long without a message a conversation becomes inactive, and closed; None: never.
+
+    Each is an ISO 8601 duration as it was given, such as ``PT1H``; both run from the last message, or from when the
+    conversation became active.
+    """
+
+    inactive: str | None = None
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRecord:
-    """A conversation as the acting user sees it; ``joined`` and what follows are that user's own standing."""
+    """A conversation as the acting user sees it; ``joined`` and what follows are that user's own standing.
+
+    ``date_inactive`` and ``date_closed`` are when its timers will move it on, unless somebody writes. ``extras`` is what
+    an account had kept with it that no backend acts on, such as ``messaging_service_sid``.
+    """
 
     sid: str
     friendly_name: str | None
@@ -94,25 +123,44 @@ class ConversationRecord:
     joined: bool = False
     last_read_message_index: int | None = None
     notification_level: NotificationLevel = "default"
+    timers: Timers = Timers()
+    date_inactive: datetime | None = None
+    date_closed: datetime | None = None
+    extras: Mapping[str, JSONValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationDraft:
-    """A conversation to be made. ``attributes`` default to an empty object, as at Twilio."""
+    """A conversation to be made. ``attributes`` default to an empty object, as at Twilio.
+
+    From ``state`` on is for the account alone (`ActorKind.ACCOUNT`); dates are those of a conversation that is imported.
+    """
 
     friendly_name: str | None = None
     unique_name: str | None = None
     attributes: JSONValue = field(default_factory=dict)
+    state: ConversationStateName = "active"
+    timers: Timers = Timers()
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
+    extras: Mapping[str, JSONValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationChanges:
-    """What to change in a conversation. None takes a name away."""
+    """What to change in a conversation. None takes a name away. From ``timers`` on is for the account alone.
+
+    ``extras`` replace those of the same names.
+    """
 
     friendly_name: str | Unchanged | None = UNCHANGED
     unique_name: str | Unchanged | None = UNCHANGED
     attributes: JSONValue | Unchanged = UNCHANGED
     state: ConversationStateName | Unchanged = UNCHANGED
+    timers: Timers | Unchanged = UNCHANGED
+    date_created: datetime | Unchanged = UNCHANGED
+    date_updated: datetime | Unchanged = UNCHANGED
+    extras: Mapping[str, JSONValue] | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +182,7 @@ class UserConversationRecord:
     unread_messages_count: int | None
     last_read_message_index: int | None
     notification_level: NotificationLevel
+    participant_sid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,18 +212,25 @@ class ParticipantRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantDraft:
-    """A member to be added."""
+    """A member to be added. From ``role_sid`` on is for the account alone; dates are those of one who is imported."""
 
     identity: str
     attributes: JSONValue = field(default_factory=dict)
+    role_sid: str | None = None
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantChanges:
-    """What to change in a member."""
+    """What to change in a member. From ``last_read_message_index`` on is for the account alone; None takes it away."""
 
     attributes: JSONValue | Unchanged = UNCHANGED
     role_sid: str | Unchanged = UNCHANGED
+    last_read_message_index: int | Unchanged | None = UNCHANGED
+    last_read_timestamp: datetime | Unchanged = UNCHANGED
+    date_created: datetime | Unchanged = UNCHANGED
+    date_updated: datetime | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +285,8 @@ class DeliveryReceiptRecord:
 class MessageRecord:
     """A message. ``index`` counts from 0 in order of creation and never changes.
 
-    ``delivery`` is None where the conversation has nobody but the author.
+    ``delivery`` is None where the conversation has nobody but the author. ``is_native``: a client of the service behind
+    the backend wrote it, past this library. ``is_quiet``: the account wrote it and had nobody called about it.
     """
 
     sid: str
@@ -246,6 +303,8 @@ class MessageRecord:
     last_updated_by: str | None = None
     delivery: DeliveryRecord | None = None
     content_sid: str | None = None
+    is_native: bool = False
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +314,8 @@ class MessageDraft:
     ``mutation_id`` names the message before it has a sid: a draft that is sent twice, because nobody knows what became
     of the first attempt, is one message. ``is_first`` says that this is the first attempt, which spares a look.
     With a ``content_sid`` the body is that template's text, its placeholders filled from ``content_variables``.
+    From ``author`` on is for the account alone: as whom it writes, who need be no member nor a user; when the message
+    was written and changed, of one that is imported; and, with ``is_quiet``, that nobody is to be called about it.
     """
 
     mutation_id: str
@@ -265,14 +326,22 @@ class MessageDraft:
     content_sid: str | None = None
     content_variables: Mapping[str, str] = field(default_factory=dict)
     is_first: bool = False
+    author: str | None = None
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageChanges:
-    """What to change in a message."""
+    """What to change in a message. From ``subject`` on is for the account alone."""
 
     body: str | Unchanged = UNCHANGED
     attributes: JSONValue | Unchanged = UNCHANGED
+    subject: str | Unchanged = UNCHANGED
+    author: str | Unchanged = UNCHANGED
+    date_created: datetime | Unchanged = UNCHANGED
+    date_updated: datetime | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +369,7 @@ class UserRecord:
     is_online: bool | None = None
     is_notifiable: bool | None = None
     date_updated: datetime | None = None
+    date_created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

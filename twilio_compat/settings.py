@@ -47,6 +47,14 @@ class Settings:
     """``SK...`` sid that Twilio access tokens must name as their issuer."""
     twilio_api_secret: str | None = field(default=None, repr=False)
     """Secret of that key: verifies the tokens."""
+    twilio_account_sid: str | None = None
+    """``AC...`` sid of the Twilio account, which webhooks are told. The REST client takes its own."""
+    twilio_auth_token: str | None = field(default=None, repr=False)
+    """Its auth token: signs webhooks. The REST client takes its own."""
+    service_sid: str | None = None
+    """``IS...`` sid of the default service: that of your service at Twilio, so that paths and tokens go on naming it.
+    Unset, it is derived from the ACS resource, and tokens for a service that nobody made are for the default one.
+    """
     backend: str = "acs"
     """Name of the adapter, as installed."""
     media_container: str = "twilio-media"
@@ -112,6 +120,9 @@ ENVIRONMENT: Mapping[str, str] = {
     "database_url": "TWILIO_COMPAT_DATABASE_URL",
     "twilio_api_key": "TWILIO_API_KEY",
     "twilio_api_secret": "TWILIO_API_SECRET",
+    "twilio_account_sid": "TWILIO_ACCOUNT_SID",
+    "twilio_auth_token": "TWILIO_AUTH_TOKEN",
+    "service_sid": "TWILIO_COMPAT_SERVICE_SID",
     "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
     "participant_role": "TWILIO_COMPAT_PARTICIPANT_ROLE",
     "user_role": "TWILIO_COMPAT_USER_ROLE",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
@@ -35,6 +35,10 @@ class Conversation:
     native: bool
     deleted_at: int | None
     next_topic: str | None = None
+    inactive_after: str | None = None
+    closed_after: str | None = None
+    due_at: int | None = None
+    extras: Mapping[str, JSONValue] = field(default_factory=dict)
 
 
 async def by_sid(connection: AsyncConnection, sid: str) -> Conversation | None:
@@ -64,7 +68,7 @@ async def by_threads(connection: AsyncConnection, thread_ids: Collection[str]) -
 async def add(connection: AsyncConnection, row: Conversation) -> bool:
     """Insert *row*; False, with nothing inserted, if its thread or its unique name is taken."""
     values = {name: getattr(row, name) for name in Conversation.__dataclass_fields__}
-    values["attributes"] = json.dumps(row.attributes)
+    values |= {"attributes": json.dumps(row.attributes), "extras": json.dumps(dict(row.extras))}
     try:
         async with connection.begin_nested():
             await connection.execute(insert(conversations).values(values))
@@ -96,6 +100,11 @@ async def save(connection: AsyncConnection, row: Conversation) -> None:
         updated_at=row.updated_at,
         state=row.state,
         state_updated_at=row.state_updated_at,
+        created_at=row.created_at,
+        inactive_after=row.inactive_after,
+        closed_after=row.closed_after,
+        due_at=row.due_at,
+        extras=json.dumps(dict(row.extras)),
     )
 
 
@@ -145,4 +154,8 @@ def _read(row: Row[Any]) -> Conversation:
         native=row.native,
         deleted_at=row.deleted_at,
         next_topic=row.next_topic,
+        inactive_after=row.inactive_after,
+        closed_after=row.closed_after,
+        due_at=row.due_at,
+        extras=json.loads(row.extras),
     )

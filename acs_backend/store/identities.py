@@ -30,6 +30,7 @@ class IdentityRow:
     created_at: int
     updated_at: int | None = None
     role_sid: str | None = None
+    deleted_at: int | None = None
 
 
 async def find(connection: AsyncConnection, identity: str) -> IdentityRow | None:

@@ -33,6 +33,8 @@ class Participant:
     last_read_index: int | None = None
     last_read_at: int | None = None
     notification_level: NotificationLevel | None = None
+    date_created: int | None = None
+    date_updated: int | None = None
 
 
 async def of_thread(connection: AsyncConnection, thread_id: str) -> dict[str, Participant]:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 """Number of this schema; a store with a higher one is refused."""
 
 metadata = MetaData()
@@ -42,8 +43,10 @@ identities = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
     Column("role_sid", String(34)),
+    Column("deleted_at", BigInteger),
 )
-"""Who is who. ``native``: the ACS user was told to somebody, so this user may write past the shim."""
+"""Who is who. ``native``: the ACS user was told to somebody, so this user may write past the shim. ``deleted_at``: since
+when they are no user of the service; the row stays, since what they wrote does."""
 
 conversations = Table(
     "conversations",
@@ -63,10 +66,16 @@ conversations = Table(
     Column("native", Boolean, nullable=False, default=False),
     Column("synced_sequence", BigInteger, nullable=False, default=0),
     Column("deleted_at", BigInteger),
+    Column("inactive_after", String(64)),
+    Column("closed_after", String(64)),
+    Column("due_at", BigInteger, index=True),
+    Column("extras", Text, nullable=False, default="{}", server_default="{}"),
 )
 """``topic`` is what the thread was last seen to carry, ``next_topic`` the friendly name that it is about to stand for
 (none: the empty text; NULL: nothing is under way). ``native``: a writer past the shim was seen or is possible.
-``synced_sequence``: the ledger below is complete up to this ACS sequence id."""
+``synced_sequence``: the ledger below is complete up to this ACS sequence id. ``inactive_after`` and ``closed_after`` are
+its timers, ISO 8601 durations, and ``due_at`` is the earliest time at which one of them can have run out: it is looked at
+then, and put off if somebody has written since. ``extras`` is JSON that the account has kept with it."""
 
 participants = Table(
     "participants",
@@ -81,8 +90,11 @@ participants = Table(
     Column("last_read_index", Integer),
     Column("last_read_at", BigInteger),
     Column("notification_level", String(16)),
+    Column("date_created", BigInteger),
+    Column("date_updated", BigInteger),
 )
-"""What a member has beyond ACS's record of them. Who is a member, ACS alone decides."""
+"""What a member has beyond ACS's record of them. Who is a member, ACS alone decides. ``date_created`` and
+``date_updated`` are what the account wants shown of a member who is imported; ``created_at`` is when they came here."""
 
 messages = Table(
     "messages",
@@ -176,3 +188,56 @@ content_templates = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 """Prepared messages, as Twilio's Content API words them."""
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("sid", String(34), primary_key=True),
+    Column("friendly_name", String(64), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("permissions", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""Roles that the account made or changed; the four default ones are here only once they were changed."""
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", String(64), primary_key=True),
+    Column("name", String(512), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""JSON objects that are kept for the account: services, configurations, webhooks."""
+
+errands = Table(
+    "errands",
+    metadata,
+    Column("errand_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("queue", String(64), nullable=False),
+    Column("line", String(256), nullable=False),
+    Column("key", String(256), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("state", String(16), nullable=False),
+    Column("last_error", Text),
+    Column("held_until", BigInteger),
+    UniqueConstraint("queue", "key"),
+    Index("ix_errands_queue_state_due_at", "queue", "state", "due_at"),
+    sqlite_autoincrement=True,
+)
+"""What is to be done later, once each: ``waiting``, ``done`` or ``dead``. Those of a line in the order of their ids.
+``held_until``: until when whoever took it has it alone. One that is done stays for a while, so that its key is known."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""What only one process does at a time, and which one that is."""

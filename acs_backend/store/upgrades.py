@@ -115,6 +115,65 @@ def _to_2(connection: Connection) -> None:
     )
 
 
+def _to_3(connection: Connection) -> None:
+    """Room for what an account keeps: timers, imported dates, roles, documents and errands."""
+    _run(
+        connection,
+        "ALTER TABLE identities ADD COLUMN deleted_at BIGINT",
+        "ALTER TABLE conversations ADD COLUMN inactive_after VARCHAR(64)",
+        "ALTER TABLE conversations ADD COLUMN closed_after VARCHAR(64)",
+        "ALTER TABLE conversations ADD COLUMN due_at BIGINT",
+        "ALTER TABLE conversations ADD COLUMN extras TEXT NOT NULL DEFAULT '{}'",
+        "CREATE INDEX ix_conversations_due_at ON conversations (due_at)",
+        "ALTER TABLE participants ADD COLUMN date_created BIGINT",
+        "ALTER TABLE participants ADD COLUMN date_updated BIGINT",
+        """
+        CREATE TABLE roles (
+            sid VARCHAR(34) NOT NULL PRIMARY KEY,
+            friendly_name VARCHAR(64) NOT NULL,
+            type VARCHAR(16) NOT NULL,
+            permissions TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE documents (
+            kind VARCHAR(64) NOT NULL,
+            name VARCHAR(512) NOT NULL,
+            content TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL,
+            PRIMARY KEY (kind, name)
+        )
+        """,
+        f"""
+        CREATE TABLE errands (
+            errand_id {_NUMBERED[connection.dialect.name]},
+            queue VARCHAR(64) NOT NULL,
+            line VARCHAR(256) NOT NULL,
+            key VARCHAR(256) NOT NULL,
+            content TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            due_at BIGINT NOT NULL,
+            attempts INTEGER NOT NULL,
+            state VARCHAR(16) NOT NULL,
+            last_error TEXT,
+            held_until BIGINT,
+            UNIQUE (queue, key)
+        )
+        """,
+        "CREATE INDEX ix_errands_queue_state_due_at ON errands (queue, state, due_at)",
+        """
+        CREATE TABLE leases (
+            name VARCHAR(64) NOT NULL PRIMARY KEY,
+            holder VARCHAR(64) NOT NULL,
+            until BIGINT NOT NULL
+        )
+        """,
+    )
+
+
 _NUMBERED: Mapping[str, str] = MappingProxyType(
     {
         "sqlite": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT",
@@ -123,7 +182,7 @@ _NUMBERED: Mapping[str, str] = MappingProxyType(
 )
 """A column that numbers the rows of its table, never the same number twice."""
 
-STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({2: _to_2})
+STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({2: _to_2, 3: _to_3})
 """What leads to each schema from the one before."""
 
 

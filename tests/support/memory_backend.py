@@ -458,6 +458,9 @@ class MemoryBackend:
         self.limits = ConversationLimits(media_count=10, media_size=150, media_total_size=150)
         self.reachability_enabled = False
 
+    async def of(self, service_sid: str | None) -> MemoryBackend:
+        return self
+
     async def sign_in(self, token: str) -> Actor:
         self.service.enter("sign_in")
         return self.service.sign_in(token)

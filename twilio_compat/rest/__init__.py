@@ -1,0 +1,1 @@
+"""Drop-in for ``twilio.rest``: change the import, keep the code."""
