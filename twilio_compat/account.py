@@ -36,17 +36,24 @@ SYSTEM: Final = "system"
 RoleType: TypeAlias = Literal["conversation", "service"]
 
 
-def account_actor(service_sid: str | None = None) -> Actor:
+def account_actor(service_sid: str | None = None, *, tells_webhooks: bool = False) -> Actor:
     """Return the account itself, as a server acts that calls the REST API."""
-    return Actor(
-        identity=SYSTEM, token="", expires_at=_NEVER, service_sid=service_sid, kind=ActorKind.ACCOUNT
-    )
+    return _account(SYSTEM, ActorKind.ACCOUNT, service_sid, tells_webhooks)
 
 
-def on_behalf_of(identity: str, service_sid: str | None = None) -> Actor:
+def on_behalf_of(identity: str, service_sid: str | None = None, *, tells_webhooks: bool = False) -> Actor:
     """Return the account acting as the user *identity*, who is made a user when they are none."""
+    return _account(identity, ActorKind.ON_BEHALF, service_sid, tells_webhooks)
+
+
+def _account(identity: str, kind: ActorKind, service_sid: str | None, tells_webhooks: bool) -> Actor:
     return Actor(
-        identity=identity, token="", expires_at=_NEVER, service_sid=service_sid, kind=ActorKind.ON_BEHALF
+        identity=identity,
+        token="",
+        expires_at=_NEVER,
+        service_sid=service_sid,
+        kind=kind,
+        tells_webhooks=tells_webhooks,
     )
 
 

@@ -66,6 +66,8 @@ class Actor:
     ``token`` is the token as presented; the backend may need it again. ``expires_at`` is when it ends.
     ``service_sid`` is the Twilio service (IS...) the token was made for, where it names one. Of other kinds than
     ``BEARER`` are those whom `twilio_compat.account` makes: without a token, since whoever can make them is trusted.
+    ``tells_webhooks``: the account asked that webhooks be told of what this call changes (``X-Twilio-Webhook-Enabled``).
+    Without it they are not; of what a bearer changes they always are.
     """
 
     identity: str
@@ -73,6 +75,7 @@ class Actor:
     expires_at: datetime
     service_sid: str | None = None
     kind: ActorKind = ActorKind.BEARER
+    tells_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
