@@ -1,14 +1,14 @@
 """One call of an operation, as a resource gets it, and what it gives back.
 
 A resource is a module of `twilio_compat.rest.resources`, with one function for each thing that can be done: it takes a
-`Call`, asks the backend, and returns the JSON of the answer: an object, a `Page` of them, or None (204). It raises the
+`Call`, asks the backend, and returns the JSON of the answer: an object, a `Page` of them (`twilio_compat.rest.paging` makes those), or None (204). It raises the
 port's errors; `twilio_compat.rest.errors` turns them into Twilio's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
@@ -18,6 +18,8 @@ from twilio_compat.records import UNCHANGED, Actor, JSONObject, Unchanged
 Value: TypeAlias = "str | int | bool | datetime | tuple[str, ...]"
 """A parameter that was given, as its kind says (`twilio_compat.rest.parameters`)."""
 T = TypeVar("T", bound=Value)
+Body: TypeAlias = "bytes | AsyncIterable[bytes]"
+"""What a request carried: all of it, or a stream that can be read once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Call:
     ``path`` has the path's identifiers by their names in the operation list (``Sid``, ``ConversationSid``), decoded.
     ``service_path`` is ``/Services/IS...`` where the call named a service, else empty: urls in the answer begin with it,
     as at Twilio. ``webhooks``: the caller asked for webhooks to be told (``X-Twilio-Webhook-Enabled: true``).
+    ``headers`` are the request's, their names in lower case. ``body`` is only there where the operation takes a file
+    instead of parameters (media); a form's is in ``values``.
     """
 
     backend: AccountBackend
@@ -40,6 +44,8 @@ class Call:
     page_size: int
     page_number: int
     page_token: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body = b""
 
     def get(self, name: str, kind: type[T]) -> T | None:
         """Return a parameter, None where it was not given."""
@@ -65,5 +71,12 @@ class Page:
     next_token: str | None
 
 
-Answer: TypeAlias = JSONObject | Page | None
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Somewhere else is what was asked for, for a while (307)."""
+
+    url: str
+
+
+Answer: TypeAlias = JSONObject | Page | Redirect | None
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
