@@ -13,10 +13,18 @@ from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from twilio_compat.account import AccountBackend
-from twilio_compat.records import UNCHANGED, Actor, JSONObject, Unchanged
+from twilio_compat.records import UNCHANGED, Actor, JSONObject, JSONValue, Unchanged
 
-Value: TypeAlias = "str | int | bool | datetime | tuple[str, ...]"
-"""A parameter that was given, as its kind says (`twilio_compat.rest.parameters`)."""
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """The value of a parameter that was given as JSON text."""
+
+    value: JSONValue
+
+
+Value: TypeAlias = "str | int | bool | datetime | tuple[str, ...] | Json"
+"""A parameter that was given, as its kind says (`twilio_compat.rest.operations.Kind`)."""
 T = TypeVar("T", bound=Value)
 Body: TypeAlias = "bytes | AsyncIterable[bytes]"
 """What a request carried: all of it, or a stream that can be read once."""
@@ -50,13 +58,23 @@ class Call:
     def get(self, name: str, kind: type[T]) -> T | None:
         """Return a parameter, None where it was not given."""
         value = self.values.get(name)
-        assert value is None or isinstance(value, kind), f"{name} is declared as another kind"
+        assert value is None or type(value) is kind, f"{name} is declared as another kind"
         return value
 
     def change(self, name: str, kind: type[T]) -> T | Unchanged:
         """Return a parameter, `UNCHANGED` where it was not given."""
         value = self.get(name, kind)
         return UNCHANGED if value is None else value
+
+    def json(self, name: str) -> JSONValue | Unchanged:
+        """Return the value of a parameter that is JSON text, `UNCHANGED` where it was not given."""
+        given = self.get(name, Json)
+        return UNCHANGED if given is None else given.value
+
+    def name(self, name: str) -> str | Unchanged | None:
+        """Return a text, None where it was given empty, which takes a name away, `UNCHANGED` where it was not given."""
+        given = self.get(name, str)
+        return UNCHANGED if given is None else given or None
 
     def url(self, *parts: str) -> str:
         """Return the absolute url of a resource, such as ``url("Conversations", sid)``."""
