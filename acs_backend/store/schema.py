@@ -44,6 +44,7 @@ identities = Table(
     Column("updated_at", BigInteger),
     Column("role_sid", String(34)),
     Column("deleted_at", BigInteger),
+    Index("ix_identities_created_at_sid", "created_at", "sid"),
 )
 """Who is who. ``native``: the ACS user was told to somebody, so this user may write past the shim. ``deleted_at``: since
 when they are no user of the service; the row stays, since what they wrote does."""
@@ -141,8 +142,9 @@ media = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("thread_id", String(256), ForeignKey("conversations.thread_id")),
     Column("message_id", BigInteger),
+    Column("mutation_id", String(64)),
 )
-"""Uploaded files; ``thread_id`` and ``message_id`` once a message names them."""
+"""Uploaded files; ``thread_id`` and ``message_id`` once a message names them, ``mutation_id`` from when it is about to."""
 
 changes = Table(
     "changes",
@@ -199,7 +201,7 @@ roles = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""Roles that the account made or changed; the four default ones are here only once they were changed."""
+"""Roles; the four default ones are here once the account has looked at them."""
 
 documents = Table(
     "documents",
@@ -225,13 +227,25 @@ errands = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("state", String(16), nullable=False),
     Column("last_error", Text),
-    Column("held_until", BigInteger),
     UniqueConstraint("queue", "key"),
     Index("ix_errands_queue_state_due_at", "queue", "state", "due_at"),
+    Index("ix_errands_queue_line_state_errand_id", "queue", "line", "state", "errand_id"),
     sqlite_autoincrement=True,
 )
 """What is to be done later, once each: ``waiting``, ``done`` or ``dead``. Those of a line in the order of their ids.
-``held_until``: until when whoever took it has it alone. One that is done stays for a while, so that its key is known."""
+One that is over stays for a while, so that its key is known; ``due_at`` is then when it came to its end."""
+
+errand_lines = Table(
+    "errand_lines",
+    metadata,
+    Column("queue", String(64), primary_key=True),
+    Column("line", String(256), primary_key=True),
+    Column("ready_at", BigInteger, nullable=False),
+    Column("held_errand", BigInteger),
+    Index("ix_errand_lines_queue_ready_at", "queue", "ready_at"),
+)
+"""The lines in which something waits. ``ready_at``: from when on the first of it can be taken; where ``held_errand`` was
+taken, until when whoever did has it alone."""
 
 leases = Table(
     "leases",

@@ -120,6 +120,7 @@ def _to_3(connection: Connection) -> None:
     _run(
         connection,
         "ALTER TABLE identities ADD COLUMN deleted_at BIGINT",
+        "CREATE INDEX ix_identities_created_at_sid ON identities (created_at, sid)",
         "ALTER TABLE conversations ADD COLUMN inactive_after VARCHAR(64)",
         "ALTER TABLE conversations ADD COLUMN closed_after VARCHAR(64)",
         "ALTER TABLE conversations ADD COLUMN due_at BIGINT",
@@ -127,6 +128,7 @@ def _to_3(connection: Connection) -> None:
         "CREATE INDEX ix_conversations_due_at ON conversations (due_at)",
         "ALTER TABLE participants ADD COLUMN date_created BIGINT",
         "ALTER TABLE participants ADD COLUMN date_updated BIGINT",
+        "ALTER TABLE media ADD COLUMN mutation_id VARCHAR(64)",
         """
         CREATE TABLE roles (
             sid VARCHAR(34) NOT NULL PRIMARY KEY,
@@ -159,11 +161,21 @@ def _to_3(connection: Connection) -> None:
             attempts INTEGER NOT NULL,
             state VARCHAR(16) NOT NULL,
             last_error TEXT,
-            held_until BIGINT,
             UNIQUE (queue, key)
         )
         """,
         "CREATE INDEX ix_errands_queue_state_due_at ON errands (queue, state, due_at)",
+        "CREATE INDEX ix_errands_queue_line_state_errand_id ON errands (queue, line, state, errand_id)",
+        """
+        CREATE TABLE errand_lines (
+            queue VARCHAR(64) NOT NULL,
+            line VARCHAR(256) NOT NULL,
+            ready_at BIGINT NOT NULL,
+            held_errand BIGINT,
+            PRIMARY KEY (queue, line)
+        )
+        """,
+        "CREATE INDEX ix_errand_lines_queue_ready_at ON errand_lines (queue, ready_at)",
         """
         CREATE TABLE leases (
             name VARCHAR(64) NOT NULL PRIMARY KEY,
