@@ -11,7 +11,7 @@ they are for, and without one they are for the default service.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -288,6 +288,14 @@ class Documents(Protocol):
 
     async def put(self, kind: str, name: str, content: JSONObject) -> Document:
         """Keep one, in place of the one that is there."""
+
+    async def change(
+        self, kind: str, name: str, change: Callable[[JSONObject | None], JSONObject]
+    ) -> Document:
+        """Keep what *change* makes of the content that is there (None: nothing is), while nobody else writes.
+
+        *change* may be called more than once; what it raises goes through, and nothing is changed.
+        """
 
     async def delete(self, kind: str, name: str) -> bool:
         """Forget one; say whether there was one."""
