@@ -17,6 +17,7 @@ USER = "US"
 MEDIA = "ME"
 RECEIPT = "DY"
 ROLE = "RL"
+BINDING = "BS"
 
 _DIGITS = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -54,6 +55,11 @@ def role_sid(friendly_name: str) -> str:
 def media_sid(blob_name: str) -> str:
     """Return the ME sid of a blob, or of a file that a native ACS client links to by its URL."""
     return _derive(MEDIA, blob_name)
+
+
+def binding_sid(identity: str, channel: str, registration_id: str) -> str:
+    """Return the BS sid of a device of a user."""
+    return _derive(BINDING, identity, channel, registration_id)
 
 
 def is_sid(text: str, prefix: str) -> bool:

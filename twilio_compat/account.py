@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
-from twilio_compat.backend import Backend, Conversations, Media, Users
+from twilio_compat.backend import Backend, Conversations, Media, PushRegistrations, Users
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
@@ -26,6 +26,7 @@ from twilio_compat.records import (
     JSONObject,
     JSONValue,
     MediaRecord,
+    PushChannel,
     Unchanged,
     UserRecord,
 )
@@ -151,6 +152,17 @@ class StoredMedia:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushRegistrationRecord:
+    """A device that wants to be notified. ``sid`` is ``BS`` and 32 hex digits; ``registration_id`` is the device's own."""
+
+    sid: str
+    identity: str
+    channel: PushChannel
+    registration_id: str
+    date_created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A JSON object that is kept for the account under a kind and a name, unique together."""
 
@@ -261,6 +273,16 @@ class AccountMedia(Media, Protocol):
         """Remove the file; messages that name it keep doing so. `NotFoundError` 50507."""
 
 
+class AccountPushRegistrations(PushRegistrations, Protocol):
+    """The devices of all users of a service."""
+
+    async def list(self) -> Sequence[PushRegistrationRecord]:
+        """Return all of them, in the order in which they were noted."""
+
+    async def remove(self, sid: str) -> None:
+        """Forget one. `NotFoundError` 20404."""
+
+
 class Services(Protocol):
     """The services of the account. The default one is always there."""
 
@@ -364,6 +386,10 @@ class AccountBackend(Backend, Protocol):
     @property
     def media(self) -> AccountMedia:
         """Media."""
+
+    @property
+    def push_registrations(self) -> AccountPushRegistrations:
+        """Push registrations."""
 
     @property
     def roles(self) -> Roles:

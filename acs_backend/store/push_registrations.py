@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.schema import push_registrations
 from twilio_compat.records import PushChannel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRow:
+    """A device. ``created_at`` is in epoch milliseconds."""
+
+    identity: str
+    channel: PushChannel
+    registration_id: str
+    created_at: int
 
 
 async def add(
@@ -36,3 +48,19 @@ async def any_of(connection: AsyncConnection, identity: str) -> bool:
     """Say whether there is a device to notify *identity* at."""
     found = select(push_registrations.c.identity).where(push_registrations.c.identity == identity).limit(1)
     return (await connection.execute(found)).first() is not None
+
+
+async def every(connection: AsyncConnection) -> list[RegistrationRow]:
+    """Return all devices, in the order in which they were noted."""
+    columns = push_registrations.c
+    order = (columns.created_at, columns.identity, columns.channel, columns.registration_id)
+    found = await connection.execute(select(push_registrations).order_by(*order))
+    return [
+        RegistrationRow(
+            identity=row.identity,
+            channel=row.channel,
+            registration_id=row.registration_id,
+            created_at=row.created_at,
+        )
+        for row in found
+    ]
