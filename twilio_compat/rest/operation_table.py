@@ -87,7 +87,7 @@ _BINDING = (
     _text("MessagingBinding.ProjectedAddress", _NAME),
 )
 _HORIZON = (
-    _integer("LastReadMessageIndex", 50421),
+    _text("LastReadMessageIndex"),  # or null: `twilio_compat.rest.horizon`
     Parameter(name="LastReadTimestamp", kind=Kind.DATE, code=50405),
 )
 _USER = (_FRIENDLY_NAME, _ATTRIBUTES, _ROLE)
@@ -361,7 +361,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType({each.key: each fo
 def _media() -> Iterator[Operation]:
     """What is asked of another host, ``mcs.us1.twilio.com``; Twilio's operation list does not have it."""
     path, service = "/Media", Scope.SERVICE
-    yield _create("media", path, "Media", scope=service)
+    yield _create("media", path, "Media", _text("Filename", _NAME), _text("Category"), scope=service)
     yield _fetch("media", f"{path}/{{Sid}}", "Media", service)
     yield _delete("media", f"{path}/{{Sid}}", "Media", scope=service)
     yield Operation(
