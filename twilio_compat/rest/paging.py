@@ -1,4 +1,4 @@
-"""Pages of a list, and the tokens that lead from one to the next.
+"""Pages of a list, the tokens that lead from one to the next, and how Twilio wraps them.
 
 A token names the last record of its page, not a position: what is deleted or added meanwhile neither hides a record
 nor shows one twice, so that an application may delete what it walks through.
@@ -6,22 +6,27 @@ nor shows one twice, so that an application may delete what it walks through.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final, Protocol, TypeVar
+from urllib.parse import urlencode
 
 from twilio_compat.errors import LimitError
 from twilio_compat.records import JSONObject
 from twilio_compat.rest.call import Call, Page
+from twilio_compat.rest.http import Pairs
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _STRIDE: Final = 500
 """How many records are passed over at a time on the way to a page that is asked for by its number."""
+_AT_ONCE: Final = 8
+"""Of how many records more is asked at the same time."""
 
 
 class Dated(Protocol):
@@ -54,9 +59,22 @@ def of_list(
     *key* is unique to a record, and ascends in their order; should the record that a token names be gone, the page
     begins with the first of a higher key.
     """
-    after = _after(call)
-    rest = _rest(records, after, key) if after is not None else records[call.page_number * call.page_size :]
-    return _page(call, list(islice(rest, call.page_size + 1)), render, key)
+    return _page(call, _wanted(call, records, key), render, key)
+
+
+async def of_asking(
+    call: Call,
+    records: Sequence[T],
+    ask: Callable[[T], Awaitable[JSONObject | None]],
+    key: Callable[[T], str],
+) -> Page:
+    """Return the page that was asked for as `of_list` does, where more is to be asked of each record that is shown.
+
+    What turns out to be gone, for which *ask* returns None, leaves its page shorter.
+    """
+    found = _wanted(call, records, key)
+    shown = await _asked(ask, found[: call.page_size])
+    return Page([each for each in shown if each is not None], _next_token(call, found, key))
 
 
 async def of_source(
@@ -90,6 +108,28 @@ async def _skip(
     return False, after
 
 
+def _wanted(call: Call, records: Sequence[T], key: Callable[[T], str]) -> Sequence[T]:
+    """Return the records of the page, and the one after it, should there be more."""
+    after = _after(call)
+    rest = _rest(records, after, key) if after is not None else records[call.page_number * call.page_size :]
+    return rest[: call.page_size + 1]
+
+
+async def _asked(ask: Callable[[T], Awaitable[R]], records: Sequence[T]) -> Sequence[R]:
+    """Return what *ask* answers to each, a few at a time; all have ended when an error of one is raised."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(record: T) -> R:
+        async with gate:
+            return await ask(record)
+
+    answers = await asyncio.gather(*(one(each) for each in records), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [each for each in answers if not isinstance(each, BaseException)]
+
+
 def _rest(records: Sequence[T], after: str, key: Callable[[T], str]) -> Sequence[T]:
     keys = [key(each) for each in records]
     if after in keys:
@@ -98,14 +138,43 @@ def _rest(records: Sequence[T], after: str, key: Callable[[T], str]) -> Sequence
 
 
 def _page(call: Call, found: Sequence[T], render: Callable[[T], JSONObject], key: Callable[[T], str]) -> Page:
-    shown = found[: call.page_size]
-    more = len(found) > call.page_size
-    return Page([render(each) for each in shown], page_token(key(shown[-1])) if more else None)
+    return Page([render(each) for each in found[: call.page_size]], _next_token(call, found, key))
+
+
+def _next_token(call: Call, found: Sequence[T], key: Callable[[T], str]) -> str | None:
+    return page_token(key(found[call.page_size - 1])) if len(found) > call.page_size else None
 
 
 def page_token(after: str) -> str:
     """Return the token of the page after the record with this key."""
     return "PA" + base64.urlsafe_b64encode(json.dumps(after).encode()).decode().rstrip("=")
+
+
+def number(after: str) -> int:
+    """Return the number that a key is, for a source whose keys are numbers. `LimitError`: the token was another list's."""
+    if not (after.isascii() and after.isdecimal() and len(after) < 19):
+        raise _unusable()
+    return int(after)
+
+
+def envelope(call: Call, page: Page, key: str, url: str, filters: Pairs) -> JSONObject:
+    """Wrap a page as Twilio does. *url* is that of the list without its query, *filters* what narrowed it."""
+
+    def link(page_number: int, token: str | None) -> str:
+        query = [*filters, ("PageSize", str(call.page_size)), ("Page", str(page_number))]
+        return f"{url}?{urlencode([*query, ('PageToken', token)] if token else query)}"
+
+    here, onward = call.page_number, page.next_token
+    meta: JSONObject = {
+        "page": here,
+        "page_size": call.page_size,
+        "first_page_url": link(0, None),
+        "previous_page_url": link(here - 1, None) if here else None,
+        "url": link(here, call.page_token),
+        "next_page_url": link(here + 1, onward) if onward else None,
+        "key": key,
+    }
+    return {"meta": meta, key: list(page.items)}
 
 
 def _after(call: Call) -> str | None:
