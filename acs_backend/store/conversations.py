@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.sids import conversation_sid
 from acs_backend.store.chunks import chunks
-from acs_backend.store.schema import conversations
+from acs_backend.store.schema import conversations, messages
 from twilio_compat.records import ConversationStateName, JSONValue
 
 
@@ -39,6 +39,10 @@ class Conversation:
     closed_after: str | None = None
     due_at: int | None = None
     extras: Mapping[str, JSONValue] = field(default_factory=dict)
+    date_updated: int | None = None
+    active_at: int | None = None
+    quiet_after: int | None = None
+    untold: JSONValue = None
 
 
 async def by_sid(connection: AsyncConnection, sid: str) -> Conversation | None:
@@ -67,11 +71,9 @@ async def by_threads(connection: AsyncConnection, thread_ids: Collection[str]) -
 
 async def add(connection: AsyncConnection, row: Conversation) -> bool:
     """Insert *row*; False, with nothing inserted, if its thread or its unique name is taken."""
-    values = {name: getattr(row, name) for name in Conversation.__dataclass_fields__}
-    values |= {"attributes": json.dumps(row.attributes), "extras": json.dumps(dict(row.extras))}
     try:
         async with connection.begin_nested():
-            await connection.execute(insert(conversations).values(values))
+            await connection.execute(insert(conversations).values(_values(row)))
     except IntegrityError:
         return False
     return True
@@ -89,23 +91,59 @@ async def mark_native(connection: AsyncConnection, thread_id: str) -> None:
 
 async def save(connection: AsyncConnection, row: Conversation) -> None:
     """Write what may change of a conversation."""
-    await _set(
-        connection,
-        row.thread_id,
-        unique_name=row.unique_name,
-        friendly_name=row.friendly_name,
-        topic=row.topic,
-        next_topic=row.next_topic,
-        attributes=json.dumps(row.attributes),
-        updated_at=row.updated_at,
-        state=row.state,
-        state_updated_at=row.state_updated_at,
-        created_at=row.created_at,
-        inactive_after=row.inactive_after,
-        closed_after=row.closed_after,
-        due_at=row.due_at,
-        extras=json.dumps(dict(row.extras)),
-    )
+    values = {name: value for name, value in _values(row).items() if name not in _SET_APART}
+    await _set(connection, row.thread_id, **values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which conversations are wanted; times are in epoch milliseconds, and both bounds included."""
+
+    state: ConversationStateName | None = None
+    created_from: int | None = None
+    created_until: int | None = None
+
+
+async def page(
+    connection: AsyncConnection, sought: Sought, *, after: str | None, limit: int
+) -> list[tuple[Conversation, int]]:
+    """Return up to *limit* that were made after the one with the sid *after*, and the id of each one's newest message.
+
+    Those deleted are left out; after a sid that nobody ever had comes nothing. The id is 0 where there is no message.
+    """
+    place = (conversations.c.created_at, conversations.c.sid)
+    wanted = [conversations.c.deleted_at.is_(None), *_conditions(sought)]
+    if after is not None:
+        anchor = conversations.alias()
+        made_at = select(anchor.c.created_at).where(anchor.c.sid == after).scalar_subquery()
+        wanted.append(tuple_(*place) > tuple_(made_at, after))
+    query = select(conversations, _NEWEST).where(*wanted)
+    listed = await connection.execute(query.order_by(*place).limit(limit))
+    return [(_read(row), row.newest or 0) for row in listed]
+
+
+def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
+    if sought.state is not None:
+        yield conversations.c.state == sought.state
+    if sought.created_from is not None:
+        yield conversations.c.created_at >= sought.created_from
+    if sought.created_until is not None:
+        yield conversations.c.created_at <= sought.created_until
+
+
+async def due(connection: AsyncConnection, now: int, *, limit: int) -> list[Conversation]:
+    """Return up to *limit* at which it is time to look, the one that has waited longest first."""
+    is_due = (conversations.c.due_at <= now) & conversations.c.deleted_at.is_(None)
+    query = select(conversations).where(is_due).order_by(conversations.c.due_at, conversations.c.sid)
+    return [_read(row) for row in await connection.execute(query.limit(limit))]
+
+
+_NEWEST = (
+    select(func.max(messages.c.message_id))
+    .where(messages.c.thread_id == conversations.c.thread_id)
+    .scalar_subquery()
+    .label("newest")
+)
 
 
 def adopted(thread_id: str, *, topic: str, created_by: str, created_at: int) -> Conversation:
@@ -138,24 +176,20 @@ async def _one(connection: AsyncConnection, condition: ColumnElement[bool]) -> C
     return None if row is None else _read(row)
 
 
+def _values(row: Conversation) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in Conversation.__slots__}
+    return values | {
+        "attributes": json.dumps(row.attributes),
+        "extras": json.dumps(dict(row.extras)),
+        "untold": None if row.untold is None else json.dumps(row.untold),
+    }
+
+
 def _read(row: Row[Any]) -> Conversation:
-    return Conversation(
-        sid=row.sid,
-        thread_id=row.thread_id,
-        unique_name=row.unique_name,
-        friendly_name=row.friendly_name,
-        topic=row.topic,
-        attributes=json.loads(row.attributes),
-        created_by=row.created_by,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        state=cast(ConversationStateName, row.state),
-        state_updated_at=row.state_updated_at,
-        native=row.native,
-        deleted_at=row.deleted_at,
-        next_topic=row.next_topic,
-        inactive_after=row.inactive_after,
-        closed_after=row.closed_after,
-        due_at=row.due_at,
-        extras=json.loads(row.extras),
-    )
+    values = {name: row._mapping[name] for name in Conversation.__slots__}
+    values |= {"attributes": json.loads(row.attributes), "extras": json.loads(row.extras)}
+    return Conversation(**values | {"untold": None if row.untold is None else json.loads(row.untold)})
+
+
+_SET_APART = frozenset({"sid", "thread_id", "created_by", "native", "deleted_at"})
+"""What stays as it is, or has a function of its own to change it."""

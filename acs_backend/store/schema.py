@@ -71,12 +71,21 @@ conversations = Table(
     Column("closed_after", String(64)),
     Column("due_at", BigInteger, index=True),
     Column("extras", Text, nullable=False, default="{}", server_default="{}"),
+    Column("date_updated", BigInteger),
+    Column("active_at", BigInteger),
+    Column("quiet_after", BigInteger),
+    Column("untold", Text),
+    Index("ix_conversations_created_at_sid", "created_at", "sid"),
 )
 """``topic`` is what the thread was last seen to carry, ``next_topic`` the friendly name that it is about to stand for
 (none: the empty text; NULL: nothing is under way). ``native``: a writer past the shim was seen or is possible.
 ``synced_sequence``: the ledger below is complete up to this ACS sequence id. ``inactive_after`` and ``closed_after`` are
 its timers, ISO 8601 durations, and ``due_at`` is the earliest time at which one of them can have run out: it is looked at
-then, and put off if somebody has written since. ``extras`` is JSON that the account has kept with it."""
+then, and put off if somebody has written since. ``extras`` is JSON that the account has kept with it.
+``date_updated`` is what the account wants shown instead of ``updated_at``, until the next change. ``active_at``: since
+when it is active, or last was (NULL: ``state_updated_at`` says so). ``quiet_after``: the newest message there was when it
+became inactive; one that is newer makes it active. ``untold``: JSON, the moves that nobody was told who asks for them;
+`acs_backend.movements` says more of these."""
 
 participants = Table(
     "participants",
