@@ -75,10 +75,14 @@ class ConversationQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateMove:
-    """A conversation that its timers moved on; ``before`` is the state it had."""
+    """A conversation that moved on by itself; ``before`` is the state it had.
+
+    ``reason`` is what moved it: a timer, or an event, which is a message that made an inactive one active again.
+    """
 
     conversation: ConversationRecord
     before: ConversationStateName
+    reason: Literal["timer", "event"] = "timer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +223,10 @@ class AccountConversations(Conversations, Protocol):
         """Return up to *limit* that were made after the one with the sid *after* (None: from the first on)."""
 
     async def move_due(self) -> Sequence[StateMove]:
-        """Move on those whose timers have run out, and return them; each is returned to one caller, of any process."""
+        """Move on those whose timers have run out, and return them, with those that a message made active again.
+
+        In the order in which they moved. Each move is returned to one caller, of any process.
+        """
 
 
 class AccountUsers(Users, Protocol):

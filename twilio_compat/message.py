@@ -15,6 +15,7 @@ from twilio_compat.errors import ClientNotFoundError, NotFoundError
 from twilio_compat.media import Media, any_media, media_sids, some_media, temporary_urls
 from twilio_compat.message_update import MessageUpdateReason, merged, read_up_to, reasons
 from twilio_compat.receipts import AggregatedDeliveryReceipt, DetailedDeliveryReceipt
+from twilio_compat.recency import moment
 from twilio_compat.recipients import ChannelMetadata, RecipientDescriptor
 from twilio_compat.records import JSONValue, MediaCategory, MessageChanges, MessageRecord
 
@@ -272,7 +273,7 @@ class Message(ReplayEventEmitter):
 
         As in Twilio's client, what *record* leaves out of a few fields does not take away what is known.
         """
-        if record.date_updated < self._record.date_updated:
+        if moment(record) < moment(self._record):
             return []
         return self._become(merged(self._record, record))
 

@@ -10,6 +10,7 @@ from twilio_compat.arguments import as_json, checked, json_type
 from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.expiry import Cancellable
+from twilio_compat.recency import moment
 from twilio_compat.records import JSONValue, ParticipantChanges, ParticipantRecord
 from twilio_compat.sameness import same
 
@@ -208,11 +209,11 @@ class Participant(ReplayEventEmitter):
 
 
 def is_older(record: ParticipantRecord, than: ParticipantRecord) -> bool:
-    """Tell whether *record* is the older one; a read horizon has a time of its own."""
+    """Tell whether *record* is the older one; where only the read horizon moved, that has a time of its own."""
+    if moment(record) != moment(than):
+        return moment(record) < moment(than)
     read, known = record.last_read_timestamp, than.last_read_timestamp
-    return record.date_updated < than.date_updated or (
-        read is not None and known is not None and read < known
-    )
+    return read is not None and known is not None and read < known
 
 
 _REASONS: Final[dict[ParticipantUpdateReason, str]] = {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from twilio_compat.errors import ClientNotFoundError
 from twilio_compat.participant import Participant, ParticipantUpdateReason, is_older
+from twilio_compat.recency import moment
 from twilio_compat.records import ParticipantChanges, ParticipantDraft, ParticipantRecord
 
 if TYPE_CHECKING:
@@ -198,6 +199,6 @@ class Participants:
 def _likely_reasons(record: ParticipantRecord) -> list[ParticipantUpdateReason]:
     """Tell what probably changed in a member of whom nothing was known."""
     read = record.last_read_timestamp
-    if read is not None and read >= record.date_updated:
+    if read is not None and read >= moment(record):
         return ["lastReadMessageIndex", "lastReadTimestamp"]
     return ["attributes", "dateUpdated"]

@@ -111,7 +111,8 @@ class ConversationRecord:
     """A conversation as the acting user sees it; ``joined`` and what follows are that user's own standing.
 
     ``date_inactive`` and ``date_closed`` are when its timers will move it on, unless somebody writes. ``extras`` is what
-    an account had kept with it that no backend acts on, such as ``messaging_service_sid``.
+    an account had kept with it that no backend acts on, such as ``messaging_service_sid``. ``changed_at`` is when it came
+    to be as it is, where ``date_updated`` does not say so because the account wants another date shown.
     """
 
     sid: str
@@ -130,6 +131,7 @@ class ConversationRecord:
     date_inactive: datetime | None = None
     date_closed: datetime | None = None
     extras: Mapping[str, JSONValue] = field(default_factory=dict)
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ class UserConversationChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantRecord:
-    """A member of a conversation."""
+    """A member of a conversation. ``changed_at`` as in `ConversationRecord`."""
 
     sid: str
     conversation_sid: str
@@ -211,6 +213,7 @@ class ParticipantRecord:
     type: str = "chat"
     last_read_message_index: int | None = None
     last_read_timestamp: datetime | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +293,7 @@ class MessageRecord:
 
     ``delivery`` is None where the conversation has nobody but the author. ``is_native``: a client of the service behind
     the backend wrote it, past this library. ``is_quiet``: the account wrote it and had nobody called about it.
+    ``changed_at`` as in `ConversationRecord`.
     """
 
     sid: str
@@ -308,6 +312,7 @@ class MessageRecord:
     content_sid: str | None = None
     is_native: bool = False
     is_quiet: bool = False
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

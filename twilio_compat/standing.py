@@ -29,6 +29,7 @@ from twilio_compat.conversation_types import ConversationUpdateReason
 from twilio_compat.errors import ForbiddenError, NotFoundError
 from twilio_compat.messages import Messages
 from twilio_compat.participants import Participants
+from twilio_compat.recency import moment
 from twilio_compat.records import (
     UNCHANGED,
     ConversationChanges,
@@ -142,7 +143,7 @@ class Standing:
     def take(self, record: ConversationRecord) -> None:
         """Become *record*, unless that is older, and announce what changed."""
         before = self.record
-        if record.date_updated < before.date_updated:
+        if moment(record) < moment(before):
             return
         self.record = replace(
             record,
