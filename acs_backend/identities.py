@@ -15,6 +15,10 @@ their own acts with that one, and when it ends or is revoked, their session ends
 A **native** user may write past this library: their ACS id was told to somebody (`Identities.issue`), or they never
 went through it, in which case their identity *is* their ACS id.
 
+The Twilio account itself (`twilio_compat.account`) has no token. It acts as the steward, or as one of its users with
+tokens issued here; whoever can make such an actor is trusted. Messages that the account sends as one of its users carry
+a seal, made with a **secret** that the store keeps with the steward (`acs_backend.seals`).
+
 In **direct mode** there is no access key: no users can be made and no tokens issued, so only bearers of an ACS token
 act, and what needs the steward or a new user raises `DirectModeError`.
 """
@@ -47,7 +51,7 @@ from twilio_compat.errors import (
     LimitError,
     TokenError,
 )
-from twilio_compat.records import Actor, IssuedIdentity
+from twilio_compat.records import Actor, ActorKind, IssuedIdentity
 from twilio_compat.settings import ENVIRONMENT, Settings
 from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, read_token, verify_token
 
@@ -99,7 +103,14 @@ class Identities:
         return await self._user(STEWARD)
 
     async def acting(self, actor: Actor) -> AcsUser:
-        """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended."""
+        """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended.
+
+        The account acts as the steward, or as the user on whose behalf it does (errors as `acs_id`, `DirectModeError`).
+        """
+        if actor.kind is ActorKind.ACCOUNT:
+            return await self.steward()
+        if actor.kind is ActorKind.ON_BEHALF:
+            return await self.user(actor.identity)
         if actor.expires_at <= self._clock():
             raise TokenError("Access Token expired or expiration date invalid", code=20104)
         user = self._sessions.get(actor.token)
@@ -108,6 +119,10 @@ class Identities:
         self._sessions.move_to_end(actor.token)
         return user
 
+    async def user(self, identity: str) -> AcsUser:
+        """Return the ACS user of *identity*, made when it is new, acting with tokens issued here. Errors as `acs_id`."""
+        return self.by_acs_id(await self.acs_id(identity))
+
     def by_acs_id(self, acs_id: str) -> AcsUser:
         """Return an ACS user of the resource, acting with tokens issued here. `DirectModeError` in direct mode."""
         if self.direct:
@@ -115,9 +130,11 @@ class Identities:
                 "Acting as another user takes a token for them, for which the connection string is needed; "
                 "set COMMUNICATION_SERVICES_CONNECTION_STRING"
             )
-        return AcsUser(
-            acs_id, IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
-        )
+        user = self._users.get(acs_id)
+        if user is None:
+            token = IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
+            user = self._users[acs_id] = AcsUser(acs_id, token)
+        return user
 
     async def acs_id(self, identity: str) -> str:
         """Return the ACS id of *identity*, which gets a user when it has none. A raw ACS id is its own.
@@ -243,11 +260,7 @@ class Identities:
     # Making users and tokens
 
     async def _user(self, identity: str) -> AcsUser:
-        user = self._users.get(identity)
-        if user is None:
-            acs_id = await self._acs_id(identity)
-            user = self._users.setdefault(identity, self.by_acs_id(acs_id))
-        return user
+        return self.by_acs_id(await self._acs_id(identity))
 
     async def _acs_id(self, identity: str) -> str:
         known = self._acs_ids.get(identity)
