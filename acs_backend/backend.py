@@ -19,6 +19,7 @@ from acs_backend.clients import AcsClients
 from acs_backend.connection_string import check_endpoint, parse_connection_string
 from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
+from acs_backend.documents import Documents
 from acs_backend.errands import Errands
 from acs_backend.errors import Subject
 from acs_backend.event_sources.change_feed import ChangeFeed
@@ -29,6 +30,7 @@ from acs_backend.event_sources.polling import Polling
 from acs_backend.event_sources.shared_readings import SharedReadings
 from acs_backend.event_sources.teller import Teller
 from acs_backend.identities import Identities
+from acs_backend.leases import Leases
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.listings import Heights, Listings
 from acs_backend.ledger.reader import Reader
@@ -40,6 +42,7 @@ from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
+from acs_backend.queues import Queues
 from acs_backend.reachability import Reachability
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
@@ -208,6 +211,12 @@ class AcsBackend:
             core.database, core.identities, self._reachability, clock=core.now
         )
         """Push registrations."""
+        self.documents: Documents = Documents(core.database, clock=now)
+        """What is kept for the account."""
+        self.errands: Queues = Queues(core.database, clock=now)
+        """What is to be done later."""
+        self.leases: Leases = Leases(core.database, clock=now)
+        """Which process does what only one should."""
         self.limits: ConversationLimits = LIMITS
         """What a message may carry."""
         self.reachability_enabled: bool = settings.reachability
@@ -240,16 +249,17 @@ class AcsBackend:
             closing.push_async_callback(self._core.database.close)
             closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
-            closing.push_async_callback(self._close_recorder)
+            closing.push_async_callback(self._release)
             closing.push_async_callback(self._core.receipts.close)
             closing.push_async_callback(self._core.typing_notices.close)
 
-    async def _close_recorder(self) -> None:
-        """Give the lease up; where the store does not take that, it ends by itself, which closing need not wait for."""
-        try:
-            await self._core.recorder.close()
-        except ServiceUnavailableError as error:
-            _log.warning("Other processes send at full cost until the lease of this one ends: %s", error)
+    async def _release(self) -> None:
+        """Give all leases up; where the store does not take that, they end by themselves, which closing need not wait for."""
+        for release in (self._core.recorder.close, self.leases.close):
+            try:
+                await release()
+            except ServiceUnavailableError as error:
+                _log.warning("Others wait, or send at full cost, until the lease of this one ends: %s", error)
 
 
 def open_backend(settings: Settings) -> Backend:
