@@ -1,6 +1,7 @@
 """Documents: JSON objects that the store keeps for an account, by kind and name, and that nothing here looks into.
 
-Each call is one transaction, so of two that keep a document of the same name at once the later one stays.
+Each call is one transaction, so of two that keep a document of the same name at once the later one stays;
+`Documents.change` keeps what the earlier one wrote beside it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,16 @@ class Documents:
         """Keep one, in place of the one that is there. `ArgumentError` for a name that is no text."""
         check_text(name, "The name of a document")
         async with self._database.write() as connection:
+            return _document(await table.put(connection, kind, name, content, to_milliseconds(self._clock())))
+
+    async def change(
+        self, kind: str, name: str, change: Callable[[JSONObject | None], JSONObject]
+    ) -> Document:
+        """Keep what *change* makes of what is there, while nobody else writes. What it raises goes through."""
+        check_text(name, "The name of a document")
+        async with self._database.write() as connection:
+            old = await table.find(connection, kind, name)
+            content = change(None if old is None else old.content)
             return _document(await table.put(connection, kind, name, content, to_milliseconds(self._clock())))
 
     async def delete(self, kind: str, name: str) -> bool:

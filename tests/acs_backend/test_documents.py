@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -9,6 +9,7 @@ from acs_backend.documents import Documents
 from tests.acs_backend.clock import Clock
 from tests.acs_backend.store.databases import opened
 from twilio_compat.errors import ArgumentError
+from twilio_compat.records import JSONObject
 
 
 @pytest.fixture
@@ -101,3 +102,29 @@ async def test_content_may_hold_any_text(documents: Documents) -> None:
     found = await documents.get("kind", "a")
     assert found is not None
     assert content == found.content
+
+
+async def test_who_change_parts_of_a_document_at_once_keep_all_of_them(
+    documents: Documents, elsewhere: Documents
+) -> None:
+    def adding(name: str) -> Callable[[JSONObject | None], JSONObject]:
+        return lambda content: (content or {}) | {name: True}
+
+    parts = (documents, elsewhere) * 5
+    await asyncio.gather(
+        *(each.change("kind", "a", adding(f"part {number}")) for number, each in enumerate(parts))
+    )
+
+    (kept,) = await documents.list("kind")
+    assert {f"part {number}": True for number in range(10)} == kept.content
+
+
+async def test_a_change_that_fails_changes_nothing(documents: Documents) -> None:
+    first = await documents.put("kind", "a", {"n": 1})
+
+    def fail(content: JSONObject | None) -> JSONObject:
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        await documents.change("kind", "a", fail)
+    assert [first] == await documents.list("kind")
