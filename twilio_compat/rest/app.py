@@ -84,6 +84,15 @@ class Application:
         finally:
             self._running -= 1
 
+    def methods(self, path: str) -> frozenset[str]:
+        """Return how *path*, which is encoded, can be asked: with none, if there is nothing."""
+        return frozenset(self._routes.match(path.removeprefix(_PREFIX)).routes)
+
+    def takes_file(self, method: str, path: str) -> bool:
+        """Whether the body of a request is a file whatever its content type, rather than parameters."""
+        route = self._routes.match(path.removeprefix(_PREFIX)).routes.get(method)
+        return route is not None and method == "POST" and route.operation.key in MEDIA_OPERATIONS
+
     async def _answer(self, request: Request) -> _Parts:
         try:
             asked = self._asked(request)

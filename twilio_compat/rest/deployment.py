@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,3 +36,31 @@ class Deployment:
             yield Application(backend, account_sid=self.settings.twilio_account_sid)
         finally:
             await backend.close()
+
+
+class Opened:
+    """An application for as long as it is wanted: one task opens it and closes it.
+
+    ``ready`` has it once it is open, or says why it cannot be opened.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Begin to open it, on the running loop."""
+        self.ready: asyncio.Future[Application] = asyncio.get_running_loop().create_future()
+        self._unwanted = asyncio.Event()
+        self.task = asyncio.get_running_loop().create_task(self._keep(deployment))
+
+    async def close(self) -> None:
+        """Have it closed, and wait for that."""
+        self._unwanted.set()
+        await self.task
+
+    async def _keep(self, deployment: Deployment) -> None:
+        try:
+            async with deployment.application() as application:
+                self.ready.set_result(application)
+                await self._unwanted.wait()
+        except BaseException as error:
+            if self.ready.done():
+                raise
+            self.ready.set_exception(error)

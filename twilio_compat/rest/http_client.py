@@ -12,12 +12,12 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol, TypeAlias, cast
-from urllib.parse import parse_qsl
 
 from requests.exceptions import ReadTimeout
 from twilio.http import AsyncHttpClient, HttpClient
 from twilio.http.response import Response as TwilioResponse
 
+from twilio_compat.rest import http
 from twilio_compat.rest.app import Application
 from twilio_compat.rest.call import Body
 from twilio_compat.rest.deployment import Deployment
@@ -196,7 +196,7 @@ def _content(data: object, *, is_form: bool) -> tuple[Pairs, Body]:
         return pairs_of(data), b""
     if isinstance(data, str | bytes | bytearray):
         content = data.encode() if isinstance(data, str) else bytes(data)
-        return (parse_qsl(content.decode(), keep_blank_values=True), b"") if is_form else ((), content)
+        return (http.pairs_of(content.decode(errors="surrogateescape")), b"") if is_form else ((), content)
     return (), _pieces(cast(Any, data))
 
 

@@ -27,7 +27,7 @@ from typing import Final, Self, TypeVar
 
 from twilio_compat.errors import ClosedError
 from twilio_compat.rest.app import Application
-from twilio_compat.rest.deployment import Deployment
+from twilio_compat.rest.deployment import Deployment, Opened
 
 T = TypeVar("T")
 
@@ -121,7 +121,7 @@ class _Engine:
         self._gate = threading.Lock()
         self._stopped = False
         self._loop = asyncio.new_event_loop()
-        self._applications: dict[Deployment, _Opened] = {}
+        self._applications: dict[Deployment, Opened] = {}
         self._thread = threading.Thread(target=self._serve, name="twilio-compat", daemon=True)
         self._thread.start()
 
@@ -167,12 +167,12 @@ class _Engine:
     async def _do(self, deployment: Deployment, work: Callable[[Application], Awaitable[T]]) -> T:
         opened = self._applications.get(deployment)
         if opened is None:
-            opened = self._applications[deployment] = _Opened(deployment)
+            opened = self._applications[deployment] = Opened(deployment)
             opened.task.add_done_callback(lambda _: self._forget(deployment, opened))
         ready = opened.ready
         return await work(ready.result() if ready.done() else await asyncio.shield(ready))
 
-    def _forget(self, deployment: Deployment, opened: _Opened | None) -> None:
+    def _forget(self, deployment: Deployment, opened: Opened | None) -> None:
         if self._applications.get(deployment) is opened:
             del self._applications[deployment]
 
@@ -189,30 +189,6 @@ class _Engine:
             each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
-
-
-class _Opened:
-    """An application for as long as it is wanted: one task opens it and closes it. One that cannot be opened is none."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self.ready: asyncio.Future[Application] = asyncio.get_running_loop().create_future()
-        self._unwanted = asyncio.Event()
-        self.task = asyncio.get_running_loop().create_task(self._keep(deployment))
-
-    async def close(self) -> None:
-        """Have it closed, and wait for that."""
-        self._unwanted.set()
-        await self.task
-
-    async def _keep(self, deployment: Deployment) -> None:
-        try:
-            async with deployment.application() as application:
-                self.ready.set_result(application)
-                await self._unwanted.wait()
-        except BaseException as error:
-            if self.ready.done():
-                raise
-            self.ready.set_exception(error)
 
 
 def _wait(closing: Future[None], timeout: float) -> None:
