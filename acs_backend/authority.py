@@ -39,6 +39,12 @@ async def check_member(
         await roles.check_member(actor.identity, acs_id, conversation, *needed)
 
 
+async def check_user(roles: Roles, actor: Actor, acs_id: str, *needed: Permission) -> None:
+    """Do the same for `Roles.check_user`."""
+    if actor.kind is ActorKind.BEARER:
+        await roles.check_user(acs_id, *needed)
+
+
 def check_conversation_draft(actor: Actor, draft: ConversationDraft) -> None:
     """Refuse (`ForbiddenError` 50107) to anybody but the account what is the account's alone."""
     given = (draft.state != "active", draft.timers != Timers(), draft.date_created, draft.date_updated)

@@ -46,7 +46,7 @@ from acs_backend.queues import Queues
 from acs_backend.reachability import Reachability
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
-from acs_backend.roles import DefaultRoles, Roles
+from acs_backend.roles import RoleBook, Roles
 from acs_backend.sender import Sender
 from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
@@ -161,7 +161,7 @@ class AcsBackend:
         self._core = core = _core(settings, retries, now, clock, sleep)
         self._parts = parts = _Parts(core, retries)
         self._reachability = Reachability(
-            core.database, core.roles.defaults, enabled=settings.reachability, clock=now, sleep=sleep
+            core.database, core.roles, enabled=settings.reachability, clock=now, sleep=sleep
         )
         self._users = Users(core.database, core.identities, self._reachability, core.roles, clock=now)
         polled = _Parts(core, once)
@@ -202,6 +202,7 @@ class AcsBackend:
             parts.ledger,
             core.recorder,
             core.receipts,
+            core.roles,
             clock=core.now,
         )
         """What conversations are to the acting user."""
@@ -215,6 +216,8 @@ class AcsBackend:
         """What is kept for the account."""
         self.errands: Queues = Queues(core.database, clock=now)
         """What is to be done later."""
+        self.roles: Roles = core.roles
+        """Roles."""
         self.leases: Leases = Leases(core.database, clock=now)
         """Which process does what only one should."""
         self.limits: ConversationLimits = LIMITS
@@ -292,7 +295,7 @@ def _core(
         recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
         receipts=ReadReceipts(database, clients, identities, retries, ledger, clock=now),
         typing_notices=Errands("A typing notice", Subject.CONVERSATION),
-        roles=Roles(database, DefaultRoles.of(settings), direct=identities.direct),
+        roles=Roles(database, RoleBook.of(settings), direct=identities.direct, clock=now),
         hub=Hub(),
         heights=heights,
         now=now,

@@ -20,7 +20,7 @@ from typing import TypeVar
 from azure.communication.chat import ChatThreadProperties
 from azure.core.exceptions import HttpResponseError
 
-from acs_backend import records
+from acs_backend import authority, records
 from acs_backend.checks import changed, check_conversation, check_state
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import (
@@ -102,7 +102,8 @@ class Conversations:
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`."""
         check_conversation(draft.friendly_name, draft.unique_name, draft.attributes)
-        await self._identities.acting(actor)
+        user = await self._identities.acting(actor)
+        await authority.check_user(self._roles, actor, user.id, Permission.CREATE_CONVERSATION)
         if draft.unique_name:
             await self._check_free(draft.unique_name)
         epoch = await self._recorder.epoch()

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final, TypeAlias
 
-from acs_backend import delivery
+from acs_backend import authority, delivery
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.content_templates import ContentTemplates
+from acs_backend.conversation_edits import existing
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.hub import Hub
@@ -52,6 +54,13 @@ from twilio_compat.records import (
     MessagePage,
     MessageRecord,
 )
+
+_Needed: TypeAlias = tuple[Permission, Permission]
+"""What it takes to do something to any message, and what is enough for one's own."""
+
+_EDIT: Final = Permission.EDIT_ANY_MESSAGE, Permission.EDIT_OWN_MESSAGE
+_ATTRIBUTES: Final = Permission.EDIT_ANY_MESSAGE_ATTRIBUTES, Permission.EDIT_OWN_MESSAGE_ATTRIBUTES
+_DELETION: Final = Permission.DELETE_ANY_MESSAGE, Permission.DELETE_OWN_MESSAGE
 
 GLANCE = 20
 """Entries that are asked for where only what is new counts."""
@@ -107,6 +116,8 @@ class Messages:
         draft, content = await self._content_templates.applied(draft)
         encoded = await self._translator.encode(thread_id, draft, content=content)
         members = await self._participants.recent_rows(thread_id)
+        needed = Permission.SEND_MEDIA_MESSAGE if draft.media else Permission.SEND_MESSAGE
+        await self._check_own(actor, user, thread_id, needed)
         with self._hub.sending(thread_id, draft.mutation_id):
             author = None if actor.identity == user.id else actor.identity
             row = await self._sender.send(
@@ -182,7 +193,7 @@ class Messages:
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         row, old = await self._find(user, thread_id, message_sid)
-        author = await self._author(actor, user, thread_id, old, *_needed(changes))
+        author = await self._author(actor, user, thread_id, old, _needed(changes))
         edit = await self._translator.edit(thread_id, old, changes, editor=user.id)
 
         async def send() -> None:
@@ -199,7 +210,7 @@ class Messages:
         user = await self._identities.acting(actor)
         thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
         row, old = await self._find(user, thread_id, message_sid)
-        author = await self._author(actor, user, thread_id, old, Permission.DELETE_ANY_MESSAGE)
+        author = await self._author(actor, user, thread_id, old, [_DELETION])
         thread = self._clients.thread(author, thread_id)
         await self._change(removal(lambda: thread.delete_message(old.id)), by_author=author is user)
         await self._pages.mark_deleted(thread_id, [row.message_id])
@@ -240,17 +251,27 @@ class Messages:
     # Changing
 
     async def _author(
-        self, actor: Actor, user: AcsUser, thread_id: str, message: Message, *needed: Permission
+        self, actor: Actor, user: AcsUser, thread_id: str, message: Message, needed: Sequence[_Needed]
     ) -> AcsUser:
-        """Return who wrote *message*, to change it as them; *needed* is what takes if that is not *actor*."""
+        """Return who wrote *message*, to change it as them; *needed* is what that takes."""
         if message.sender == user.id:
+            for own in needed:
+                await self._check_own(actor, user, thread_id, *own)
             return user
         conversation = await self._conversations.row(thread_id)
         if conversation is None:
             raise _not_found()
-        for each in needed:
-            await self._roles.check_member(actor.identity, user.id, conversation, each)
+        for every, _ in needed:
+            await authority.check_member(self._roles, actor, user.id, conversation, every)
         return self._identities.by_acs_id(message.sender)
+
+    async def _check_own(self, actor: Actor, user: AcsUser, thread_id: str, *needed: Permission) -> None:
+        """Refuse (`ForbiddenError` 50107) who has none of *needed*; for nearly everybody that asks nothing of the store."""
+        row = (await self._participants.recent_rows(thread_id)).get(user.id)
+        if await self._roles.lets_members(None if row is None else row.role_sid, *needed):
+            return
+        conversation = existing(await self._conversations.row(thread_id))
+        await authority.check_member(self._roles, actor, user.id, conversation, *needed)
 
     async def _announce_edit(self, thread_id: str) -> None:
         """Have every process read the thread at once."""
@@ -289,13 +310,10 @@ def _sent(actor: Actor, conversation_sid: str, draft: MessageDraft, row: LedgerR
     )
 
 
-def _needed(changes: MessageChanges) -> Sequence[Permission]:
-    """Return what it takes to change somebody else's message so."""
-    needed = {
-        Permission.EDIT_ANY_MESSAGE: changes.body,
-        Permission.EDIT_ANY_MESSAGE_ATTRIBUTES: changes.attributes,
-    }
-    return [permission for permission, value in needed.items() if value is not UNCHANGED]
+def _needed(changes: MessageChanges) -> Sequence[_Needed]:
+    """Return what it takes to change a message so."""
+    needed = {_EDIT: changes.body, _ATTRIBUTES: changes.attributes}
+    return [each for each, value in needed.items() if value is not UNCHANGED]
 
 
 def _not_found() -> NotFoundError:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acs_backend import records
+from acs_backend import authority, records
 from acs_backend.arrivals import Arrivals, arrived
 from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
 from acs_backend.clients import AcsClients, AcsUser
@@ -38,7 +38,7 @@ from acs_backend.ledger.listings import Listings
 from acs_backend.member_edits import MemberEdits, edited
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import Retries, removal
-from acs_backend.roles import Permission, Roles, checked_channel_role
+from acs_backend.roles import Permission, Roles
 from acs_backend.sids import participant_sid
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as conversation_table
@@ -163,7 +163,7 @@ class Participants:
         """
         check_attributes(changed(changes.attributes, None), PARTICIPANT_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
-            checked_channel_role(changes.role_sid)
+            await self._roles.check_is(changes.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
         acs_id = await self._member(await self._roster(actor, conversation), conversation, sid_or_identity)
@@ -172,6 +172,7 @@ class Participants:
             actor.identity, user.id, conversation, *_needed(changes, own=acs_id == user.id)
         )
         row = await self._edits.edit(conversation, acs_id, lambda old, now: edited(old, changes, now))
+        self._recent.pop(conversation.thread_id, None)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
@@ -199,9 +200,8 @@ class Participants:
         roster = await self._roster(actor, conversation)
         leaving = await self._member(roster, conversation, sid_or_identity)
         user = await self._identities.acting(actor)
-        if leaving != user.id:
-            needed = Permission.REMOVE_PARTICIPANT
-            await self._roles.check_member(actor.identity, user.id, conversation, needed)
+        needed = Permission.LEAVE_CONVERSATION if leaving == user.id else Permission.REMOVE_PARTICIPANT
+        await authority.check_member(self._roles, actor, user.id, conversation, needed)
         await self._remove(actor, conversation, leaving)
 
     # For the other parts
@@ -216,15 +216,20 @@ class Participants:
         if rows is None:
             rows = await self.rows(conversation.thread_id)
         names = await self._identities.names(acs_ids)
+        await self.look_up_roles()
         return [
             self.record(conversation, names[each], rows.get(each) or records.without_row(conversation, each))
             for each in acs_ids
             if each in names
         ]
 
+    async def look_up_roles(self) -> None:
+        """Have `record` tell roles as they are now, or were up to a second ago."""
+        await self._roles.book()
+
     def record(self, conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
         """Return one member as the port tells them."""
-        return records.participant(conversation, identity, row, self._roles.defaults)
+        return records.participant(conversation, identity, row, self._roles.known)
 
     async def note_arrivals(self, conversation: Conversation, listing: Iterable[Entry]) -> None:
         """Make the rows of those who came past this library, as a listing of the thread tells it."""
@@ -279,6 +284,8 @@ class Participants:
 
     async def _roster_for_joining(self, actor: Actor, conversation: Conversation) -> _Roster:
         """Return the members as seen by the steward, through whom anybody may join."""
+        joining = await self._identities.acting(actor)
+        await authority.check_user(self._roles, actor, joining.id, Permission.JOIN_CONVERSATION)
         rows = await self.rows(conversation.thread_id)
         user, acs_ids = await self._conversations.as_steward(lambda each: self._members(each, conversation))
         return _Roster(user, acs_ids, rows)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import change_contents, records
 from acs_backend.clients import AcsUser
-from acs_backend.roles import DefaultRoles
+from acs_backend.roles import Roles
 from acs_backend.store import changes as feed
 from acs_backend.store import identities, presences, push_registrations
 from acs_backend.store.changes import Kind
@@ -45,26 +45,27 @@ class Reachability:
     def __init__(
         self,
         database: Database,
-        defaults: DefaultRoles,
+        roles: Roles,
         *,
         enabled: bool,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Keep leases in *database*; *defaults* are the roles of users; *clock* tells the time of day, *sleep* waits for seconds."""
+        """Keep leases in *database*; *roles* are the roles of users; *clock* tells the time of day, *sleep* waits for seconds."""
         self._database = database
-        self._defaults = defaults
+        self._roles = roles
         self._enabled = enabled
         self._clock = clock
         self._sleep = sleep
 
     async def user(self, connection: AsyncConnection, row: IdentityRow) -> UserRecord:
         """Return a user with what is known of where they are."""
+        roles = await self._roles.book(connection)
         if not self._enabled:
-            return records.user(row, self._defaults)
+            return records.user(row, roles)
         return records.user(
             row,
-            self._defaults,
+            roles,
             is_online=await presences.is_online(connection, row.acs_id, self._now()),
             is_notifiable=await push_registrations.any_of(connection, row.identity),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from acs_backend.roles import DefaultRoles
+from acs_backend.permissions import RoleBook
 from acs_backend.sids import participant_sid, user_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.identities import IdentityRow
@@ -50,7 +50,7 @@ def conversation(known: Known, *, joined: bool) -> ConversationRecord:
 
 
 def participant(
-    conversation: Conversation, identity: str, row: Participant, defaults: DefaultRoles
+    conversation: Conversation, identity: str, row: Participant, roles: RoleBook
 ) -> ParticipantRecord:
     """Return a member."""
     return ParticipantRecord(
@@ -60,7 +60,7 @@ def participant(
         attributes=row.attributes,
         date_created=to_time(row.created_at),
         date_updated=to_time(row.updated_at),
-        role_sid=row.role_sid or defaults.of_member(conversation, identity),
+        role_sid=roles.of_member(conversation, identity, row.role_sid),
         last_read_message_index=row.last_read_index,
         last_read_timestamp=_last_read(row),
     )
@@ -81,7 +81,7 @@ def without_row(conversation: Conversation, acs_id: str, created_at: int | None 
 
 def user(
     row: IdentityRow,
-    defaults: DefaultRoles,
+    roles: RoleBook,
     *,
     is_online: bool | None = None,
     is_notifiable: bool | None = None,
@@ -92,7 +92,7 @@ def user(
         identity=row.identity,
         friendly_name=row.friendly_name,
         attributes=row.attributes,
-        role_sid=row.role_sid or defaults.user,
+        role_sid=roles.of_user(row.role_sid),
         is_online=is_online,
         is_notifiable=is_notifiable,
         date_updated=to_time(row.created_at if row.updated_at is None else row.updated_at),

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from acs_backend import authority
 from acs_backend.checks import changed, check_horizon
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations
@@ -23,12 +24,13 @@ from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.member_edits import MemberEdits, stood
 from acs_backend.read_receipts import MOST_MEMBERS, ReadReceipts
+from acs_backend.roles import Permission, Roles
 from acs_backend.store import messages as ledger_table
 from acs_backend.store import participants as table
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
-from twilio_compat.records import Actor, UserConversationChanges, UserConversationRecord
+from twilio_compat.records import UNCHANGED, Actor, UserConversationChanges, UserConversationRecord
 
 GLANCE = 20
 """Entries of a thread that a look at what is new asks for."""
@@ -58,6 +60,7 @@ class UserConversations:
         ledger: Ledger,
         recorder: Recorder,
         receipts: ReadReceipts,
+        roles: Roles,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -68,6 +71,7 @@ class UserConversations:
         self._ledger = ledger
         self._recorder = recorder
         self._receipts = receipts
+        self._roles = roles
         self._edits = MemberEdits(database, clock)
 
     async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
@@ -81,6 +85,10 @@ class UserConversations:
         """Change it and tell the outcome; errors as `get`, and `TwilsockUpstreamError` 50421."""
         check_horizon(changed(changes.last_read_message_index, None))
         place = await self._enter(actor, conversation_sid)
+        if changes.notification_level is not UNCHANGED:
+            await authority.check_member(
+                self._roles, actor, place.user.id, place.conversation, Permission.EDIT_NOTIFICATION_LEVEL
+            )
         row = await self._edits.edit(
             place.conversation, place.user.id, lambda old, now: stood(old, changes, now)
         )

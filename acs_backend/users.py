@@ -14,7 +14,7 @@ from acs_backend import records
 from acs_backend.checks import USER_ATTRIBUTES, changed, check_attributes, check_friendly_name
 from acs_backend.identities import Identities, is_raw_id
 from acs_backend.reachability import Reachability
-from acs_backend.roles import Permission, Roles, checked_service_role
+from acs_backend.roles import Permission, Roles
 from acs_backend.store import identities as table
 from acs_backend.store.database import Database
 from acs_backend.store.identities import IdentityRow
@@ -58,7 +58,7 @@ class Users:
         check_friendly_name(changed(changes.friendly_name, None))
         check_attributes(changed(changes.attributes, None), USER_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
-            checked_service_role(changes.role_sid)
+            await self._roles.check_is(changes.role_sid, "service")
         identity, acs_id = await self._named(actor, identity)
         await self._check_may(actor, identity, changes)
         async with self._database.write() as connection:

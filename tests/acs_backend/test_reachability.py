@@ -10,7 +10,7 @@ import pytest
 from acs_backend.clients import AcsUser
 from acs_backend.credentials import PresentedToken
 from acs_backend.reachability import LEASE, MOVED_ON_EVERY, Reachability
-from acs_backend.roles import DefaultRoles
+from acs_backend.roles import RoleBook, Roles
 from acs_backend.store import changes as feed
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import Deployment, next_of, sign_in
@@ -52,7 +52,11 @@ def clock() -> Clock:
 
 
 def tracked(database: Database, clock: Clock) -> Reachability:
-    return Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=clock.sleep)
+    return Reachability(database, roles(database, clock), enabled=True, clock=clock, sleep=clock.sleep)
+
+
+def roles(database: Database, clock: Clock) -> Roles:
+    return Roles(database, RoleBook(), direct=False, clock=clock)
 
 
 def user(name: str) -> AcsUser:
@@ -89,7 +93,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
     async def die(_: float) -> None:
         await asyncio.Event().wait()
 
-    dead = Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=die)
+    dead = Reachability(database, roles(database, clock), enabled=True, clock=clock, sleep=die)
     connection = dead.connected(user("alice"))
     await connection.__aenter__()
     async with tracked(database, clock).connected(user("bob")):
@@ -100,7 +104,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
 
 
 async def test_nobody_is_anything_where_it_is_off(database: Database, clock: Clock) -> None:
-    off = Reachability(database, DefaultRoles(), enabled=False, clock=clock, sleep=clock.sleep)
+    off = Reachability(database, roles(database, clock), enabled=False, clock=clock, sleep=clock.sleep)
     async with off.connected(user("alice")):
         assert [] == await told(database)
 
