@@ -11,25 +11,27 @@ import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from twilio_compat.account import AccountBackend, Errand, account_actor
+from twilio_compat.account import SYSTEM, AccountBackend, Errand, account_actor
 from twilio_compat.errors import BackendError, TwilioCompatError
-from twilio_compat.records import Actor, ActorKind, ConversationRecord, JSONValue
-from twilio_compat.settings import Settings
+from twilio_compat.records import Actor, ActorKind, ConversationRecord, JSONValue, MessageRecord
 from twilio_compat.webhooks import news as writing
 from twilio_compat.webhooks import parameters
 from twilio_compat.webhooks.answers import wishes
 from twilio_compat.webhooks.caller import Caller, NoAnswerError
-from twilio_compat.webhooks.events import MESSAGE_ADDED, Happening
+from twilio_compat.webhooks.configuration import ScopedWebhook, forget_scoped
+from twilio_compat.webhooks.events import MESSAGE_ADDED, USER_ADDED, Happening
 from twilio_compat.webhooks.news import News
 from twilio_compat.webhooks.outbox import Letter, Outbox
 from twilio_compat.webhooks.parameters import Parameters, Source
 from twilio_compat.webhooks.requests import Signer, WebhookCall, request
 from twilio_compat.webhooks.switchboard import Switchboard
-from twilio_compat.webhooks.targets import Target
+from twilio_compat.webhooks.targets import Target, scoped_targets
 
+JUST_NOW: Final = timedelta(seconds=2)
+"""How much older than a call a user may be whom the call has made, by clocks that differ."""
 REMEMBERED: Final = 10_000
 """Conversations of which it is remembered which messaging service they have."""
 
@@ -47,11 +49,15 @@ class Desk:
         switchboard: Switchboard,
         outbox: Outbox,
         caller: Caller,
-        settings: Settings,
+        signer: Callable[[], Signer],
         *,
         now: Callable[[], datetime],
+        begun: Callable[[], None],
     ) -> None:
-        """Combine these parts; *now* tells the time of day."""
+        """Combine these parts; *signer* is who signs, or raises; *now* tells the time of day.
+
+        *begun* is called whenever something was changed, so that whoever looks after that begins to.
+        """
         self.switchboard = switchboard
         """Who is to be called."""
         self.now = now
@@ -59,7 +65,8 @@ class Desk:
         self._backend = backend
         self._outbox = outbox
         self._caller = caller
-        self._settings = settings
+        self._signer = signer
+        self._begun = begun
         self._messaging_services: OrderedDict[str, str | None] = OrderedDict()
 
     # Before
@@ -80,7 +87,7 @@ class Desk:
             parameters=self._origin(happening.before, actor) | told,
         )
         try:
-            return wishes(await self._caller.call(request(call, signer(self._settings), retries=0)))
+            return wishes(await self._caller.call(request(call, self._signer(), retries=0)))
         except (NoAnswerError, ValueError) as error:
             _log.warning("%s went on without its webhook. %s", happening.before, error)
             return {}
@@ -89,13 +96,18 @@ class Desk:
 
     async def tells(self, actor: Actor, happening: Happening) -> bool:
         """Say whether a webhook may be told of what *actor* does."""
-        return is_told(actor) and (await self.switchboard.hooks()).may_tell(happening)
+        return is_told(actor) and await self.may_tell(happening)
+
+    async def may_tell(self, happening: Happening) -> bool:
+        """Say whether a webhook may be told that something happens, whoever does it."""
+        return (await self.switchboard.hooks()).may_tell(happening)
 
     async def tell(self, actor: Actor, happening: Happening, news: Callable[[], News]) -> None:
         """Have *news* told of what *actor* has done, or kept silent; it is not asked for where nobody would be told.
 
         What was done is acknowledged; so this raises nothing because of a store that cannot be reached.
         """
+        self._begun()
         try:
             if not (await self.switchboard.hooks()).may_tell(happening):
                 return
@@ -106,6 +118,23 @@ class Desk:
             await self._outbox.add(self._letter(written, _source(actor), _client_identity(actor)))
         else:
             await self._outbox.add(self._silence(written))
+
+    async def tell_if_new(self, actor: Actor, identity: str, began: datetime) -> None:
+        """Tell of a user whom a call has made that began at a time; raises as little as `tell`."""
+        try:
+            if not await self.tells(actor, USER_ADDED):
+                return
+            account = account_actor(self._backend.service_sid)
+            record = await self._backend.users.get(account, identity)
+        except TwilioCompatError as error:
+            _log.warning("Whether a user is new is not known, and webhooks are not told: %s", error)
+            return
+        if record.date_created is not None and record.date_created >= began - JUST_NOW:
+            await self.tell(actor, USER_ADDED, lambda: writing.user_added(record))
+
+    async def announce_of(self, actor: Actor, news: Sequence[News]) -> None:
+        """Have *news* told of what *actor* has done."""
+        await self.announce(news, source=_source(actor), client_identity=_client_identity(actor))
 
     async def announce(
         self, news: Sequence[News], *, source: Source | None, client_identity: str | None = None
@@ -133,12 +162,38 @@ class Desk:
 
         return write
 
+    async def replay(self, webhook: ScopedWebhook, messages: Sequence[MessageRecord]) -> None:
+        """Have a webhook of a conversation told of messages that were sent before it was there."""
+        await self._outbox.add(*(self._repeat(webhook, each) for each in messages if not each.is_quiet))
+
+    def _repeat(self, webhook: ScopedWebhook, message: MessageRecord) -> Letter:
+        news, now = writing.message_added(message), self.now()
+        author = None if message.is_native or message.author == SYSTEM else message.author
+
+        async def write() -> Sequence[Errand]:
+            targets = scoped_targets([webhook], news.happening, news.body)
+            origin = await self._origin_of(news, "SDK", author)
+            return writing.errands_of(
+                news, targets, origin=origin, service_sid=self._backend.service_sid, now=now
+            )
+
+        return write
+
+    async def forget_conversation(self, sid: str) -> None:
+        """Forget the webhooks of a conversation that is gone, whose news is in the queue."""
+        try:
+            if (await self.switchboard.hooks()).any_scoped:
+                await forget_scoped(self._backend.documents, sid)
+        except BackendError as error:
+            _log.warning("The webhooks of the conversation %s, which is gone, are still kept: %s", sid, error)
+
     def note_messaging_service(self, conversation: ConversationRecord) -> None:
         """Remember which messaging service a conversation has."""
         self._remember(conversation.sid, parameters.messaging_service_sid(conversation.extras))
 
     async def _targets(self, news: News) -> Sequence[Target]:
-        return await self.switchboard.told(news.happening, news.conversation_sid, news.body)
+        targets = await self.switchboard.told(news.happening, news.conversation_sid, news.body)
+        return [each for each in targets if news.happened is None or each.since <= news.happened]
 
     async def _origin_of(self, news: News, source: Source | None, client_identity: str | None) -> Parameters:
         event, service_sid = news.happening.after, self._backend.service_sid
@@ -183,12 +238,6 @@ def is_bearer(actor: Actor) -> bool:
 def is_told(actor: Actor) -> bool:
     """Say whether webhooks are told of what *actor* does."""
     return is_bearer(actor) or actor.tells_webhooks
-
-
-def signer(settings: Settings) -> Signer:
-    """Return who signs. `ConfigurationError` without an auth token."""
-    token = settings.need("twilio_auth_token", "to sign webhooks")
-    return Signer(auth_token=token, account_sid=settings.twilio_account_sid)
 
 
 def _source(actor: Actor) -> Source:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -39,7 +39,8 @@ SILENT: Final = "silent"
 class News:
     """Something that happened. ``subject`` is the conversation or the user; news of one is told in order.
 
-    ``body`` is what a message says. ``also_known_as``: keys under which the watcher may come upon it, too.
+    ``body`` is what a message says. ``happened`` is when, where only webhooks are to be told that were configured before
+    then; None: those that are configured now. ``also_known_as``: keys under which the watcher may come upon it, too.
     """
 
     happening: Happening
@@ -47,6 +48,7 @@ class News:
     subject: str
     parameters: Mapping[str, str]
     body: str | None = None
+    happened: datetime | None = None
     also_known_as: tuple[str, ...] = ()
 
     @property
@@ -67,6 +69,11 @@ def message_added(record: MessageRecord) -> News:
         parameters=parameters.of_message(record),
         body=record.body,
     )
+
+
+def earlier_message_added(record: MessageRecord) -> News:
+    """Tell of a message that was sent a while ago, perhaps."""
+    return replace(message_added(record), happened=record.date_created)
 
 
 def message_updated(record: MessageRecord) -> News:
@@ -141,6 +148,13 @@ def conversation_removed(record: ConversationRecord, now: datetime) -> News:
         key=record.sid,
         subject=record.sid,
         parameters=parameters.of_conversation(record, removed=now),
+    )
+
+
+def unknown_conversation_removed(sid: str) -> News:
+    """Tell of a conversation that was deleted, and of which nothing is known; which is enough to be silent about it."""
+    return News(
+        happening=events.CONVERSATION_REMOVED, key=sid, subject=sid, parameters={"ConversationSid": sid}
     )
 
 

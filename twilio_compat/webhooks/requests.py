@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -35,8 +35,8 @@ class WebhookCall:
 class Signer:
     """Whose calls these are: the account, and the token that signs them."""
 
-    auth_token: str
-    account_sid: str | None
+    auth_token: str = field(repr=False)
+    account_sid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Request:
 def request(call: WebhookCall, signer: Signer, *, retries: int) -> Request:
     """Return the request that makes *call*, which was tried *retries* times before. `ValueError` for what is no url."""
     own = {"AccountSid": signer.account_sid, "RetryCount": str(retries)}
-    parameters = dict(call.parameters) | {name: value for name, value in own.items() if value is not None}
+    parameters = dict(call.parameters) | own
     given = _parsed(call.url)
     headers = {
         IDEMPOTENCY_HEADER: str(uuid.uuid5(uuid.NAMESPACE_URL, call.key)),
