@@ -69,6 +69,12 @@ def participant(content: JSONValue) -> Participant:
     return Participant(**_picked_of(content, _PARTICIPANT))
 
 
+def role_given(content: JSONValue) -> str | None:
+    """Return the role that a change carries, of whatever kind it is."""
+    sid = content.get("role_sid") if isinstance(content, dict) else None
+    return sid if isinstance(sid, str) else None
+
+
 def user(content: JSONValue) -> UserRecord:
     """Return the user as the change left it."""
     picked = _picked_of(content, _USER)

@@ -216,16 +216,16 @@ class Participants:
         if rows is None:
             rows = await self.rows(conversation.thread_id)
         names = await self._identities.names(acs_ids)
-        await self.look_up_roles()
+        await self.look_up_roles(row.role_sid for row in rows.values())
         return [
             self.record(conversation, names[each], rows.get(each) or records.without_row(conversation, each))
             for each in acs_ids
             if each in names
         ]
 
-    async def look_up_roles(self) -> None:
-        """Have `record` tell roles as they are now, or were up to a second ago."""
-        await self._roles.book()
+    async def look_up_roles(self, given: Iterable[str | None]) -> None:
+        """Have `record` tell roles that members were *given* as they are now, or were up to a second ago."""
+        await self._roles.book(given=given)
 
     def record(self, conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
         """Return one member as the port tells them."""

@@ -60,7 +60,7 @@ class Reachability:
 
     async def user(self, connection: AsyncConnection, row: IdentityRow) -> UserRecord:
         """Return a user with what is known of where they are."""
-        roles = await self._roles.book(connection)
+        roles = await self._roles.book(connection, given=[row.role_sid])
         if not self._enabled:
             return records.user(row, roles)
         return records.user(

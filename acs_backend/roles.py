@@ -11,13 +11,14 @@ ACS alone that decides what members may.
 Each check takes all roles, and few change ever. So they are kept in memory as a `RoleBook` that is read again when it
 is older than `RECENT`; a change that another process made is honoured after that long, and one of this process at
 once. The book is read in the transaction that the check takes anyway, where there is one. While it is read anew, others
-go on with the one that there is, except for the first.
+go on with the one that there is, except for the first. Somebody's role that is not in it was made since, or is gone; so
+it is read again, once for each such role, since a sid is never used twice.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -59,6 +60,7 @@ __all__ = [
 
 RECENT = timedelta(seconds=1)
 """How late a check may notice that another process changed the roles."""
+KNOWN_GONE = 1000
 DEFAULTS = "role-defaults"
 """The kind of the document that says which roles those have who were given none."""
 _FOUR = tuple(each.sid for each in DEFAULT_ROLES)
@@ -77,6 +79,8 @@ class Roles:
         self._clock = clock
         self._book = initial
         self._read_at: datetime | None = None
+        self._gone: set[str] = set()
+        """Roles that somebody was given and that are not there any more."""
         self._changes = 0
         """Counts those made here, so that what was read before one does not outlast it."""
 
@@ -160,8 +164,63 @@ class Roles:
         """The book as it was read last: for whoever has asked for `book` just before."""
         return self._book
 
-    async def book(self, connection: AsyncConnection | None = None) -> RoleBook:
-        """Return the roles as they were up to `RECENT` ago; read in the transaction of *connection*, if there is one."""
+    async def book(
+        self, connection: AsyncConnection | None = None, *, given: Iterable[str | None] = ()
+    ) -> RoleBook:
+        """Return the roles as they were up to `RECENT` ago, and those that somebody was *given*, if they are there.
+
+        They are read in the transaction of *connection*, where there is one.
+        """
+        book = await self._recent(connection)
+        missing = {each for each in given if each is not None and each not in book.roles} - self._gone
+        if missing and not self._direct:
+            self._read_at = None
+            book = await self._recent(connection)
+            if len(self._gone) >= KNOWN_GONE:
+                self._gone.clear()
+            self._gone |= missing - book.roles.keys()
+        return book
+
+    async def check_member(
+        self, identity: str, acs_id: str, conversation: Conversation, *needed: Permission
+    ) -> None:
+        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in a conversation."""
+        if self._direct:
+            return
+        async with self._database.read() as connection:
+            own = (await participants.of_user(connection, acs_id, [conversation.thread_id])).values()
+            service_role = await identities.role_sid(connection, acs_id)
+            given = next((row.role_sid for row in own), None)
+            book = await self.book(connection, given=(given, service_role))
+        roles = (book.of_member(conversation, identity, given), book.of_user(service_role))
+        book.check(roles, needed)
+
+    async def check_user(self, acs_id: str, *needed: Permission) -> None:
+        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in the deployment."""
+        async with self._database.read() as connection:
+            service_role = await identities.role_sid(connection, acs_id)
+            book = await self.book(connection, given=[service_role])
+        book.check([book.of_user(service_role)], needed)
+
+    async def lets_members(self, given: str | None, *needed: Permission) -> bool:
+        """Say whether a member who was *given* a role, or none, is known to have one of *needed*, whoever they are.
+
+        That is so for nearly everybody who writes, and to know it takes nothing from the store. False says nothing.
+        """
+        if self._direct:
+            return True
+        book = await self.book(given=[given])
+        if given is not None and book.has(given, "conversation"):
+            return book.allows([given], needed)
+        return book.allows([book.creator], needed) and book.allows([book.member], needed)
+
+    async def check_is(self, sid: str, kind: RoleType) -> None:
+        """Refuse what cannot be given to members (`NotFoundError` 50109) or users (50100)."""
+        _check_is(await self.book(given=[sid]), sid, kind)
+
+    # Reading
+
+    async def _recent(self, connection: AsyncConnection | None) -> RoleBook:
         now, before, changes = self._clock(), self._read_at, self._changes
         if self._direct or (before is not None and timedelta(0) <= now - before < RECENT):
             return self._book
@@ -174,47 +233,6 @@ class Roles:
         if changes == self._changes:
             self._book, self._read_at = book, now
         return book
-
-    async def check_member(
-        self, identity: str, acs_id: str, conversation: Conversation, *needed: Permission
-    ) -> None:
-        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in a conversation."""
-        if self._direct:
-            return
-        async with self._database.read() as connection:
-            own = (await participants.of_user(connection, acs_id, [conversation.thread_id])).values()
-            service_role = await identities.role_sid(connection, acs_id)
-            book = await self.book(connection)
-        given = next((row.role_sid for row in own), None)
-        roles = (book.of_member(conversation, identity, given), book.of_user(service_role))
-        book.check(roles, needed)
-
-    async def check_user(self, acs_id: str, *needed: Permission) -> None:
-        """Refuse (`ForbiddenError` 50107) a user who has none of the permissions *needed* in the deployment."""
-        async with self._database.read() as connection:
-            service_role = await identities.role_sid(connection, acs_id)
-            book = await self.book(connection)
-        book.check([book.of_user(service_role)], needed)
-
-    async def lets_members(self, given: str | None, *needed: Permission) -> bool:
-        """Say whether a member who was *given* a role, or none, is known to have one of *needed*, whoever they are.
-
-        That is so for nearly everybody who writes, and to know it takes nothing from the store. False says nothing.
-        """
-        if self._direct:
-            return True
-        book = await self.book()
-        if given is not None and book.has(given, "conversation"):
-            return book.allows([given], needed)
-        return book.allows([book.creator], needed) and book.allows([book.member], needed)
-
-    async def check_is(self, sid: str, kind: RoleType) -> None:
-        """Refuse what cannot be given to members (`NotFoundError` 50109) or users (50100)."""
-        if not (await self.book()).has(sid, kind):
-            self._read_at = None  # another process may just have made it
-            _check_is(await self.book(), sid, kind)
-
-    # Reading
 
     async def _rows(self) -> Sequence[RoleRow]:
         """Return the rows of all roles, the four first; whoever asks first has theirs made, so that they have dates."""
