@@ -21,7 +21,7 @@ import os
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Final, Self, TypeVar
 
@@ -63,12 +63,17 @@ class Portal:
         work: Callable[[Application], Awaitable[T]],
         timeout: float | None = None,
     ) -> T:
-        """Do *work*, and wait for it. `TimeoutError` after *timeout* seconds; what interrupts the wait calls it off."""
+        """Do *work*, and wait for it. What interrupts the wait calls it off, as *timeout* seconds do (`TimeoutError`).
+
+        `ClosedError` where the portal is closed meanwhile.
+        """
         engine = self._running()
         engine.check_thread()
         future = engine.submit(deployment, work)
         try:
             return future.result(timeout)
+        except CancelledError as error:
+            raise ClosedError("The library was closed before the call had ended") from error
         except BaseException as error:
             if future.cancel() and isinstance(error, FutureTimeoutError):
                 raise TimeoutError(f"No answer within {timeout} s") from error
