@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,6 +40,7 @@ from acs_backend.media import Media
 from acs_backend.message_pages import MessagePages
 from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
+from acs_backend.movements import Movements
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
 from acs_backend.queues import Queues
@@ -48,6 +49,7 @@ from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
 from acs_backend.roles import RoleBook, Roles
 from acs_backend.sender import Sender
+from acs_backend.stand_ins import StandIns
 from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
@@ -55,7 +57,7 @@ from acs_backend.users import Users
 from twilio_compat.backend import Backend
 from twilio_compat.errors import ServiceUnavailableError
 from twilio_compat.events import Event
-from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
+from twilio_compat.records import Actor, ActorKind, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
 
 LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=150)
@@ -92,6 +94,7 @@ class _Parts:
     def __init__(self, core: _Core, retries: Retries) -> None:
         self.listings = Listings(core.clients, retries, heights=core.heights)
         self.ledger = Ledger(core.database, self.listings)
+        self.stand_ins = StandIns(core.database, core.clients, core.identities, retries)
         self.conversations = Conversations(
             core.database,
             core.clients,
@@ -99,6 +102,10 @@ class _Parts:
             retries,
             core.recorder,
             core.roles,
+            Movements(
+                core.database, core.identities, self.ledger, core.recorder, self.stand_ins, clock=core.now
+            ),
+            self.stand_ins,
             clock=core.now,
         )
         self.participants = Participants(
@@ -241,9 +248,11 @@ class AcsBackend:
 
     @asynccontextmanager
     async def subscribe(self, actor: Actor) -> AsyncIterator[AsyncIterator[Event]]:
-        """Open the actor's event stream, who counts as online until it is closed."""
+        """Open the actor's event stream, who counts as online until it is closed, unless the account acts."""
         user = await self.identities.acting(actor)
-        async with self._reachability.connected(user), self._polling.subscribe(actor) as events:
+        is_user = actor.kind is ActorKind.BEARER
+        presence = self._reachability.connected(user) if is_user else nullcontext()
+        async with presence, self._polling.subscribe(actor) as events:
             yield events
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ author, with a token issued for that. It takes the connection string, and an aut
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -42,7 +43,7 @@ from acs_backend.store.changes import Kind
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
 from acs_backend.times import to_milliseconds, to_time
-from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError
+from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError, TwilioCompatError
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
@@ -64,6 +65,8 @@ _DELETION: Final = Permission.DELETE_ANY_MESSAGE, Permission.DELETE_OWN_MESSAGE
 
 GLANCE = 20
 """Entries that are asked for where only what is new counts."""
+
+_log = logging.getLogger(__name__)
 
 
 class Messages:
@@ -112,7 +115,8 @@ class Messages:
     async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
         """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown."""
         user = await self._identities.acting(actor)
-        thread_id = await self._conversations.open_thread_id(actor, conversation_sid)
+        opened = await self._conversations.opened(actor, conversation_sid)
+        thread_id = opened.thread_id
         draft, content = await self._content_templates.applied(draft)
         encoded = await self._translator.encode(thread_id, draft, content=content)
         members = await self._participants.recent_rows(thread_id)
@@ -133,6 +137,8 @@ class Messages:
         if draft.media:
             self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
+        if opened.is_inactive:
+            await self._wake(thread_id, row.message_id)
         return message
 
     async def page(
@@ -223,6 +229,15 @@ class Messages:
     ) -> Sequence[MessageRecord]:
         """Return messages as the port tells them, in the order given."""
         return await self._translator.records(conversation_sid, thread_id, messages)
+
+    async def _wake(self, thread_id: str, message_id: int) -> None:
+        """Make the conversation active again; that the message was sent does not depend on it."""
+        try:
+            await self._conversations.wake(thread_id, message_id)
+        except TwilioCompatError as error:
+            _log.warning(
+                "A conversation is not active again yet; whoever looks at it will see to it: %s", error
+            )
 
     # Finding
 

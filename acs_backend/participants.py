@@ -11,6 +11,10 @@ Who is a member, ACS says; the store adds what ACS has no place for. Two things 
 A row stands as long as its member may write, from before the one until after the other: whether somebody may write
 past this library is read from the rows (`acs_backend.ledger.ledger`), whatever dies in between.
 
+The account adds, changes and removes as the steward, or as a member where the steward is none. The dates that it wants
+shown of somebody who is imported are kept beside those of what really happened, by which it is told whom a message was
+for, and of two adds at once which one was first.
+
 Joining oneself, and adding by the creator before joining, is the steward's work, since ACS lets only members add.
 """
 
@@ -26,7 +30,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import authority, records
 from acs_backend.arrivals import Arrivals, arrived
-from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
+from acs_backend.authority import is_account
+from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes, check_horizon
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
@@ -50,6 +55,7 @@ from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
     ConflictError,
+    ForbiddenError,
     LimitError,
     NotFoundError,
     TranslationGapError,
@@ -114,12 +120,18 @@ class Participants:
     # The port
 
     async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
-        """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`."""
+        """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`.
+
+        For the account also `NotFoundError` 50109 (role).
+        """
+        authority.check_participant_draft(actor, draft)
         check_attributes(draft.attributes, PARTICIPANT_ATTRIBUTES)
+        if draft.role_sid is not None:
+            await self._roles.check_is(draft.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
         user = await self._identities.acting(actor)
-        joins = draft.identity in (actor.identity, user.id)
+        joins = not is_account(actor) and draft.identity in (actor.identity, user.id)
         roster = await (self._roster_for_joining if joins else self._roster_for_adding)(actor, conversation)
         acs_id = user.id if joins else await self._identities.acs_id(draft.identity)
         if acs_id in roster.acs_ids:
@@ -159,20 +171,27 @@ class Participants:
     ) -> ParticipantRecord:
         """Change a member. `NotFoundError` 50432, 50109 (role); `ForbiddenError` 50107; `LimitError` 50303.
 
-        Members may change their own attributes, the conversation's admins everybody's, and roles.
+        Members may change their own attributes, the conversation's admins everybody's, and roles. For the account also
+        `TwilsockUpstreamError` 50421.
         """
+        authority.check_participant_changes(actor, changes)
+        check_horizon(changed(changes.last_read_message_index, None))
         check_attributes(changed(changes.attributes, None), PARTICIPANT_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
             await self._roles.check_is(changes.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
-        acs_id = await self._member(await self._roster(actor, conversation), conversation, sid_or_identity)
+        roster = await self._roster(actor, conversation)
+        acs_id = await self._member(roster, conversation, sid_or_identity)
         user = await self._identities.acting(actor)
-        await self._roles.check_member(
-            actor.identity, user.id, conversation, *_needed(changes, own=acs_id == user.id)
+        await authority.check_member(
+            self._roles, actor, user.id, conversation, *_needed(changes, own=acs_id == user.id)
         )
         row = await self._edits.edit(conversation, acs_id, lambda old, now: edited(old, changes, now))
         self._recent.pop(conversation.thread_id, None)
+        if changes.last_read_message_index is not UNCHANGED:
+            member = self._identities.by_acs_id(acs_id)
+            await self._receipts.pass_on(member, conversation.thread_id, roster.rows.get(acs_id), row)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
@@ -180,6 +199,8 @@ class Participants:
 
         Native ones are told by an errand; but where the store does not know the actor, ACS says whether they may type.
         """
+        if is_account(actor):
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
         user = await self._identities.acting(actor)
         thread_id = (await self._conversations.find(actor, conversation_sid)).thread_id
         notify = self._typing_notice(actor, user, thread_id)
@@ -279,7 +300,7 @@ class Participants:
         """Return the members as seen by who adds somebody. `ForbiddenError` 50430, 50107 for who may not."""
         roster = await self._roster(actor, conversation)
         user = await self._identities.acting(actor)
-        await self._roles.check_member(actor.identity, user.id, conversation, Permission.ADD_PARTICIPANT)
+        await authority.check_member(self._roles, actor, user.id, conversation, Permission.ADD_PARTICIPANT)
         return roster
 
     async def _roster_for_joining(self, actor: Actor, conversation: Conversation) -> _Roster:
@@ -342,6 +363,9 @@ class Participants:
             attributes=draft.attributes,
             created_at=now,
             updated_at=now,
+            role_sid=draft.role_sid,
+            date_created=None if draft.date_created is None else to_milliseconds(draft.date_created),
+            date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
         )
         async with self._database.write() as connection:
             if not await table.claim(connection, row, over=over):

@@ -15,7 +15,7 @@ from typing import Final
 from acs_backend.sids import role_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.text import check_text
-from twilio_compat.account import RoleType
+from twilio_compat.account import SYSTEM, RoleType
 from twilio_compat.errors import ForbiddenError, LimitError
 from twilio_compat.settings import Settings
 
@@ -156,7 +156,7 @@ class RoleBook:
         """Return the role of somebody in a conversation, who was *given* one or not."""
         if given is not None and self.has(given, "conversation"):
             return given
-        return self.creator if identity == conversation.created_by else self.member
+        return self.creator if identity == conversation.created_by != SYSTEM else self.member
 
     def of_user(self, given: str | None = None) -> str:
         """Return the role of a user, who was *given* one or not."""
