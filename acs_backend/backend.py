@@ -229,10 +229,15 @@ class AcsBackend:
         """Which process does what only one should."""
         self.limits: ConversationLimits = LIMITS
         """What a message may carry."""
-        self.reachability_enabled: bool = settings.reachability
-        """Whether the deployment keeps track of who is there."""
+        self.reachability: Reachability = self._reachability
+        """Whether the service keeps track of who is there."""
         self.identities: Identities = core.identities
         """Who is who at ACS."""
+
+    @property
+    def reachability_enabled(self) -> bool:
+        """Whether it kept track of who is there when that was looked at last."""
+        return self._reachability.enabled
 
     async def of(self, service_sid: str | None) -> AcsBackend:
         """Return the backend of a service (None: of the default one). `NotFoundError` 50050."""

@@ -69,6 +69,12 @@ class Reachability:
         self._clock = clock
         self._sleep = sleep
 
+    async def is_on(self) -> bool:
+        """Say whether it is switched on, in whichever process that was done."""
+        async with self._database.read() as connection:
+            self._read_at = None
+            return await self._is_on(connection)
+
     async def switch(self, enabled: bool) -> None:
         """Switch it on or off, for all processes."""
         async with self._database.write() as connection:

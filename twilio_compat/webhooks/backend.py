@@ -19,6 +19,7 @@ from twilio_compat.account import (
     Documents,
     Errands,
     Leases,
+    Reachability,
     Roles,
     Services,
 )
@@ -92,6 +93,11 @@ class TellingBackend:
         return self._backend.roles
 
     @property
+    def reachability(self) -> Reachability:
+        """Reachability."""
+        return self._backend.reachability
+
+    @property
     def services(self) -> Services:
         """Services."""
         return self._backend.services
@@ -141,8 +147,12 @@ class TellingBackend:
 
     def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open the actor's event stream."""
-        self._office.worker.start()
+        self.look_after()
         return self._backend.subscribe(actor)
+
+    def look_after(self) -> None:
+        """Tell webhooks what is left to be told, and move conversations on, in the background, until it is closed."""
+        self._office.worker.start()
 
     async def close(self) -> None:
         """Tell what is to be told, within a few seconds, and release everything. Safe to call twice."""
