@@ -45,6 +45,11 @@ async def check_user(roles: Roles, actor: Actor, acs_id: str, *needed: Permissio
         await roles.check_user(acs_id, *needed)
 
 
+def check_account(actor: Actor) -> None:
+    """Refuse (`ForbiddenError` 50107) what is the account's alone to a user with a token."""
+    _check(actor, True)
+
+
 def check_conversation_draft(actor: Actor, draft: ConversationDraft) -> None:
     """Refuse (`ForbiddenError` 50107) to anybody but the account what is the account's alone."""
     given = (draft.state != "active", draft.timers != Timers(), draft.date_created, draft.date_updated)

@@ -53,6 +53,7 @@ from acs_backend.stand_ins import StandIns
 from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
+from acs_backend.user_removal import UserRemoval
 from acs_backend.users import Users
 from twilio_compat.backend import Backend
 from twilio_compat.errors import ServiceUnavailableError
@@ -170,7 +171,17 @@ class AcsBackend:
         self._reachability = Reachability(
             core.database, core.roles, enabled=settings.reachability, clock=now, sleep=sleep
         )
-        self._users = Users(core.database, core.identities, self._reachability, core.roles, clock=now)
+        removal = UserRemoval(
+            core.database,
+            core.identities,
+            parts.conversations,
+            parts.participants,
+            self._reachability,
+            clock=now,
+        )
+        self._users = Users(
+            core.database, core.identities, self._reachability, core.roles, removal, clock=now
+        )
         polled = _Parts(core, once)
         self._polling = Polling(
             identities=core.identities,

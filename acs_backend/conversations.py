@@ -306,6 +306,10 @@ class Conversations:
         found = [records.conversation(each, joined=joined) for each in known.values()]
         return sorted(found, key=lambda each: each.sid)
 
+    async def rows_of(self, user: AcsUser) -> Collection[Conversation]:
+        """Return the rows of all conversations that a user is a member of, made by whomever."""
+        return (await self._rows(user, list(await self.glances(user)))).values()
+
     async def follow_topic(self, user: AcsUser, thread_id: str, listed: str) -> bool:
         """Have the store follow a topic that was listed; say whether it has it now. The change feed tells it."""
         row = await self.row(thread_id)

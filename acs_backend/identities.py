@@ -6,6 +6,10 @@ An identity gets an ACS user when it is first seen, and keeps it: the store has 
 new identity at once both create an ACS user; the store's unique key decides which one counts, and the loser deletes
 its own. Pairs never change, so they are kept in memory.
 
+A user whom the account deleted keeps the pair, since what they wrote stays. They are made a user again when they are
+seen again: when they sign in, are added to a conversation, or the account acts on their behalf. Another process may
+have deleted them, so what is in memory does not say whether they are one; the store does.
+
 The **steward** is one more such pair, under a reserved identity: a user of the deployment that every process on the
 same store shares. It does what Twilio lets a server do, and no face ever sees it.
 
@@ -29,6 +33,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
@@ -43,6 +48,7 @@ from acs_backend.sids import user_sid
 from acs_backend.store import identities as table
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
+from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
@@ -143,7 +149,47 @@ class Identities:
         """
         if is_raw_id(identity):
             return identity
-        return await self._acs_id(checked_identity(identity))
+        acs_id = await self._acs_id(checked_identity(identity))
+        await self.revive(acs_id)
+        return acs_id
+
+    async def add(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow]
+    ) -> table.IdentityRow | None:
+        """Make a user of *identity*, whose row is what *complete* makes of a plain one; None where there is one."""
+        async with self._creating.setdefault(identity, asyncio.Lock()):
+            row = await self._find(identity)
+            if row is None:
+                row, is_new = await self._create(identity, complete)
+                return row if is_new else None
+        return await self._add_again(identity, complete)
+
+    async def _add_again(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow]
+    ) -> table.IdentityRow | None:
+        now = self._now()
+        async with self._database.write() as connection:
+            row = await table.find(connection, identity)
+            if row is None or row.deleted_at is None:
+                return None
+            moved = later(row.updated_at or row.created_at, now)
+            new = complete(replace(row, deleted_at=None, created_at=now, updated_at=moved))
+            await table.save(connection, new)
+        return new
+
+    async def revive(self, acs_id: str) -> None:
+        """Make a user of who was one and was deleted; nothing changes for all others."""
+        async with self._database.read() as connection:
+            row = await table.by_acs_id(connection, acs_id)
+        if row is not None and row.deleted_at is not None:
+            async with self._database.write() as connection:
+                await table.revive(connection, acs_id, self._now())
+
+    async def revoke_tokens(self, acs_id: str) -> None:
+        """Have ACS refuse all tokens that were issued for a user so far."""
+        user = CommunicationUserIdentifier(acs_id)
+        with translated(Subject.ACCESS_KEY):
+            await self._retries.idempotent(lambda: self._clients.identity().revoke_tokens(user))
 
     async def known_acs_id(self, identity: str) -> str | None:
         """Return the ACS id of *identity* if it has been seen before; nothing is made. `ArgumentError`: no text."""
@@ -169,7 +215,7 @@ class Identities:
 
     async def issue(self, identity: str, *, with_token: bool = True) -> IssuedIdentity:
         """Tell the ACS user of *identity*, and issue a token for it. From then on that user counts as native."""
-        acs_id = await self._acs_id(_unprefixed(checked_identity(identity)))
+        acs_id = await self.acs_id(_unprefixed(identity))
         await self._mark_native(identity)
         if not with_token:
             return IssuedIdentity(identity=identity, acs_user_id=acs_id)
@@ -212,7 +258,7 @@ class Identities:
             expires_at=verified.expires_at,
             service_sid=verified.service_sid,
         )
-        await self.acting(actor)
+        await self.revive((await self.acting(actor)).id)
         return actor
 
     def _twilio_key(self) -> tuple[str, str]:
@@ -235,6 +281,7 @@ class Identities:
             raise TokenError("Identity reserved: this is the token of the deployment's own user", code=50203)
         if not await self.native([acs_id]):
             await self._mark_native(name)  # whoever made this token may make one for an ACS client
+        await self.revive(acs_id)
         self._remember(token, user)
         return Actor(identity=name, token=token, expires_at=unverified.expires_at)
 
@@ -267,7 +314,7 @@ class Identities:
         if known is not None:
             return known
         async with self._creating.setdefault(identity, asyncio.Lock()):
-            row = await self._find(identity) or await self._create(identity)
+            row = await self._find(identity) or (await self._create(identity))[0]
         self._creating.pop(identity, None)
         self._names[row.acs_id] = identity
         return self._acs_ids.setdefault(identity, row.acs_id)
@@ -276,7 +323,10 @@ class Identities:
         async with self._database.read() as connection:
             return await table.find(connection, identity)
 
-    async def _create(self, identity: str) -> table.IdentityRow:
+    async def _create(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow] = lambda row: row
+    ) -> tuple[table.IdentityRow, bool]:
+        """Make an ACS user for *identity*; return the row that counts, and whether it is of this one."""
         if self.direct:
             raise DirectModeError(
                 f"{identity!r} has no ACS user that is known here, and without a connection string none can be made; "
@@ -284,14 +334,14 @@ class Identities:
             )
         with translated(Subject.ACCESS_KEY):
             created = await self._retries.idempotent(self._clients.identity().create_user)
-        row = self._new_row(identity, created.properties["id"])
+        row = complete(self._new_row(identity, created.properties["id"]))
         async with self._database.write() as connection:
             if await table.insert_new(connection, row):
-                return row
+                return row, True
             winner = await table.find(connection, identity)
         with translated(Subject.ACCESS_KEY):
             await self._retries.idempotent(lambda: self._clients.identity().delete_user(created))
-        return winner or row
+        return winner or row, False
 
     def _new_row(self, identity: str, acs_id: str) -> table.IdentityRow:
         return table.IdentityRow(
@@ -301,8 +351,11 @@ class Identities:
             friendly_name=identity,
             attributes={},
             native=False,
-            created_at=int(self._clock().timestamp() * 1000),
+            created_at=self._now(),
         )
+
+    def _now(self) -> int:
+        return to_milliseconds(self._clock())
 
     async def _issue_token(self, acs_id: str) -> AccessToken:
         """Return a token whose ``expires_on`` is in epoch seconds; the SDK hands out a date as text."""

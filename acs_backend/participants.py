@@ -47,6 +47,7 @@ from acs_backend.roles import Permission, Roles
 from acs_backend.sids import participant_sid
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as conversation_table
+from acs_backend.store import identities as identity_table
 from acs_backend.store import participants as table
 from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
@@ -147,6 +148,7 @@ class Participants:
             await self._withdraw(row)
             raise
         async with self._database.write() as connection:
+            await identity_table.revive(connection, acs_id, to_milliseconds(self._clock()))
             await self._announce(connection, conversation, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
@@ -226,6 +228,19 @@ class Participants:
         await self._remove(actor, conversation, leaving)
 
     # For the other parts
+
+    async def leave(self, user: AcsUser, conversation: Conversation) -> None:
+        """Take a user out of a conversation, whoever wants that; it is no error where they are no member."""
+        thread, leaving = (
+            self._clients.thread(user, conversation.thread_id),
+            CommunicationUserIdentifier(user.id),
+        )
+        try:
+            with translated(Subject.CONVERSATION):
+                await self._retries.idempotent(lambda: thread.remove_participant(leaving))
+        except (ForbiddenError, NotFoundError):
+            pass
+        await self._note_gone(conversation, user.id)
 
     async def records(
         self,
@@ -395,6 +410,9 @@ class Participants:
         leaves = acs_id == (await self._identities.acting(actor)).id
         gone = {403, 404} if leaves else {404}  # who has left may not even ask
         await self._conversations.as_member_or_creator(actor, conversation, removal(remove, gone=gone))
+        await self._note_gone(conversation, acs_id)
+
+    async def _note_gone(self, conversation: Conversation, acs_id: str) -> None:
         await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)

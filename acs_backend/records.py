@@ -108,6 +108,7 @@ def user(
         is_online=is_online,
         is_notifiable=is_notifiable,
         date_updated=to_time(row.created_at if row.updated_at is None else row.updated_at),
+        date_created=to_time(row.created_at) if row.created_at else None,
     )
 
 
