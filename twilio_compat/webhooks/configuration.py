@@ -40,6 +40,8 @@ ACCOUNT: Final = "account"
 SERVICE: Final = "service"
 SCOPED: Final = "scoped"
 MOST_PER_CONVERSATION: Final = 5
+URLS: Final = ("pre_webhook_url", "post_webhook_url", "url")
+"""What in a document of either kind is a url that is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,10 @@ class Desk:
         self._begun = begun
         self._messaging_services: OrderedDict[str, str | None] = OrderedDict()
 
+    def check_signer(self) -> None:
+        """Raise `ConfigurationError` where nobody could sign a call."""
+        self._signer()
+
     # Before
 
     async def asks(self, actor: Actor, happening: Happening) -> bool:

@@ -1,7 +1,8 @@
 """The documents of a service, among them the configurations of webhooks: a change of those counts at once.
 
-It also sees to what comes with a webhook of a conversation: that there is one is noted for the whole service, and it is
-told of earlier messages where it asks for them (``ReplayAfter``).
+A webhook is refused where its calls could not be signed: better then than when it is to be called. It also sees to what
+comes with a webhook of a conversation: that there is one is noted for the whole service, and it is told of earlier
+messages where it asks for them (``ReplayAfter``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from twilio_compat.account import Document, Documents, account_actor
 from twilio_compat.backend import Messages
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import Direction, JSONObject, MessageRecord
-from twilio_compat.webhooks.configuration import KIND, SCOPED, ScopedWebhook, conversation_of, to_scoped
+from twilio_compat.webhooks.configuration import (
+    KIND,
+    SCOPED,
+    URLS,
+    ScopedWebhook,
+    conversation_of,
+    to_scoped,
+)
 from twilio_compat.webhooks.desk import Desk
 
 PAGE: Final = 100
@@ -51,7 +59,8 @@ class TellingDocuments:
         return await self._documents.get(kind, name)
 
     async def put(self, kind: str, name: str, content: JSONObject) -> Document:
-        """As `Documents.put`."""
+        """As `Documents.put`. `ConfigurationError` for a webhook whose calls nobody can sign."""
+        self._check(kind, content)
         conversation_sid = conversation_of(kind)
         is_new = conversation_sid is not None and await self._begin(kind, name)
         document = await self._documents.put(kind, name, content)
@@ -63,10 +72,10 @@ class TellingDocuments:
     async def change(
         self, kind: str, name: str, change: Callable[[JSONObject | None], JSONObject]
     ) -> Document:
-        """As `Documents.change`."""
+        """As `Documents.change`; errors as `put`."""
         conversation_sid = conversation_of(kind)
         is_new = conversation_sid is not None and await self._begin(kind, name)
-        document = await self._documents.change(kind, name, change)
+        document = await self._documents.change(kind, name, lambda old: self._check(kind, change(old)))
         self._end(kind)
         if is_new and conversation_sid is not None:
             await self._replay(to_scoped(document, conversation_sid))
@@ -77,6 +86,12 @@ class TellingDocuments:
         existed = await self._documents.delete(kind, name)
         self._end(kind)
         return existed
+
+    def _check(self, kind: str, content: JSONObject) -> JSONObject:
+        is_webhook = kind == KIND or conversation_of(kind) is not None
+        if is_webhook and any(content.get(each) for each in URLS):
+            self._desk.check_signer()
+        return content
 
     async def _begin(self, kind: str, name: str) -> bool:
         """Note that conversations have webhooks; say whether this one is new."""
