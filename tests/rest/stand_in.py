@@ -22,9 +22,7 @@ HOST = "https://conversations.twilio.com"
 class Services:
     """A service, and another one. How often each was closed is noted."""
 
-    conversations = participants = messages = users = media = user_conversations = object()
-    roles = services = documents = errands = leases = content_templates = push_registrations = object()
-    limits = reachability_enabled = sign_in = issue_identity = subscribe = object()
+    service_sid: str
 
     def __init__(self, sid: str = DEFAULT) -> None:
         self.service_sid = sid
@@ -37,6 +35,11 @@ class Services:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+for _name in dir(AccountBackend):
+    if not _name.startswith("_") and not hasattr(Services, _name):
+        setattr(Services, _name, object())  # so that it passes for one
 
 
 async def echo(call: Call) -> JSONObject:
