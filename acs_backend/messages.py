@@ -124,9 +124,8 @@ class Messages:
         await self._check_own(actor, user, thread_id, needed)
         with self._hub.sending(thread_id, draft.mutation_id):
             author = None if actor.identity == user.id else actor.identity
-            row = await self._sender.send(
-                user, thread_id, Outgoing(draft.mutation_id, author, encoded, draft.is_first)
-            )
+            outgoing = Outgoing(draft.mutation_id, author, encoded, draft.is_first)
+            row = await self._media.naming(draft, lambda: self._sender.send(user, thread_id, outgoing))
             sent = _sent(actor, conversation_sid, draft, row)
             message = replace(
                 sent,
