@@ -56,7 +56,13 @@ class Office:
         """Delivers."""
         self._outbox = Outbox(root.errands, self.courier.wake)
         self.worker = Worker(
-            root, self._services, self._outbox, self.courier, now=tools.now, sleep=tools.sleep
+            root,
+            self._services,
+            self._outbox,
+            self.courier,
+            now=tools.now,
+            clock=tools.clock,
+            sleep=tools.sleep,
         )
         """Looks after everything."""
 

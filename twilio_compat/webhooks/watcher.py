@@ -58,7 +58,8 @@ GRACE: Final = 2.0
 """Seconds that news is held back, for whoever made it to tell it first."""
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks at what was held back."""
-NOTED_EVERY: Final = timedelta(minutes=1)
+NOTED_EVERY: Final = 60.0
+"""Seconds between two notes of how far everything was told."""
 SLACK: Final = timedelta(minutes=10)
 LONGEST_AGE: Final = timedelta(days=3)
 MOST_MESSAGES: Final = 1000
@@ -72,10 +73,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """News that is held back, since when, and of whom it is as far as the watcher can tell."""
+    """News that is held back, since when by the clock, and of whom it is as far as the watcher can tell."""
 
     news: News
-    heard: datetime
+    heard: float
     author: str | None
 
 
@@ -88,19 +89,21 @@ class Watcher:
         desk: Desk,
         *,
         now: Callable[[], datetime],
+        clock: Callable[[], float],
         sleep: Callable[[float], Coroutine[None, None, None]],
     ) -> None:
-        """Watch nothing yet. *now* tells the time of day, *sleep* waits for seconds."""
+        """Watch nothing yet. *now* tells the time of day, *clock* is monotonic, *sleep* waits, in seconds."""
         self._backend = backend
         self._desk = desk
         self._now = now
+        self._clock = clock
         self._sleep = sleep
         self._actor = account_actor(backend.service_sid)
         self._known: dict[str, ConversationRecord] = {}
         self._held: deque[_Held] = deque()
         self._is_blind = True
         """Whether there may be news that it has not heard of."""
-        self._noted: datetime | None = None
+        self._noted: float | None = None
 
     async def run(self) -> None:
         """Watch until it is cancelled, or the service refuses. Raises the port's errors."""
@@ -166,7 +169,7 @@ class Watcher:
             self._hold(writing.conversation_removed(known, self._now()))
 
     def _hold(self, news: News, author: str | None = None) -> None:
-        self._held.append(_Held(news, self._now(), None if author == SYSTEM else author))
+        self._held.append(_Held(news, self._clock(), None if author == SYSTEM else author))
 
     # Telling
 
@@ -178,8 +181,7 @@ class Watcher:
 
     async def _tell(self) -> None:
         """Tell what was held back for long enough."""
-        until = self._now() - timedelta(seconds=GRACE)
-        while self._held and self._held[0].heard <= until:
+        while self._held and self._clock() - self._held[0].heard >= GRACE:
             held = self._held[0]
             await self._desk.announce([held.news], source="SDK", client_identity=held.author)
             await self._forget(held.news)
@@ -192,12 +194,13 @@ class Watcher:
 
     async def _note(self) -> None:
         """Note now and then up to when everything was told."""
-        now = self._now()
-        if self._is_blind or (self._noted is not None and now - self._noted < NOTED_EVERY):
+        clock = self._clock()
+        if self._is_blind or (self._noted is not None and clock - self._noted < NOTED_EVERY):
             return
-        until = self._held[0].heard if self._held else now
+        age = clock - self._held[0].heard if self._held else 0.0
+        until = self._now() - timedelta(seconds=age)
         await self._backend.documents.put(KIND, NAME, {"until": time_text(until)})
-        self._noted = now
+        self._noted = clock
 
     # What happened before
 

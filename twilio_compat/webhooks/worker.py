@@ -72,6 +72,7 @@ class Worker:
         courier: Courier,
         *,
         now: Callable[[], datetime],
+        clock: Callable[[], float],
         sleep: Callable[[float], Coroutine[None, None, None]],
     ) -> None:
         """Rest until it is started; *root* is the backend of the default service, where nobody is told."""
@@ -80,6 +81,7 @@ class Worker:
         self._outbox = outbox
         self._courier = courier
         self._now = now
+        self._clock = clock
         self._sleep = sleep
         self._name = uuid.uuid4().hex
         self._task: asyncio.Task[None] | None = None
@@ -165,7 +167,7 @@ class Worker:
         await self._stop_watching({backend.service_sid for backend, _ in services})
         for backend, desk in services:
             if backend.service_sid not in self._watching:
-                watcher = Watcher(backend, desk, now=self._now, sleep=self._sleep)
+                watcher = Watcher(backend, desk, now=self._now, clock=self._clock, sleep=self._sleep)
                 self._watching[backend.service_sid] = asyncio.create_task(_kept(watcher))
 
     async def _stop_watching(self, but: set[str]) -> None:
