@@ -49,6 +49,7 @@ from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
 from acs_backend.roles import RoleBook, Roles
 from acs_backend.sender import Sender
+from acs_backend.speaker import Speaker
 from acs_backend.stand_ins import StandIns
 from acs_backend.store.database import Database
 from acs_backend.turns import open_turns
@@ -121,6 +122,13 @@ class _Parts:
             core.roles,
             clock=core.now,
         )
+        translator = MessageTranslator(
+            core.database,
+            core.identities,
+            self.participants,
+            core.media,
+            metadata_budget=core.settings.metadata_budget,
+        )
         reader = Reader(core.clients, retries, self.ledger, self.listings, clock=core.clock)
         self.messages = Messages(
             core.database,
@@ -134,16 +142,17 @@ class _Parts:
             self.ledger,
             MessagePages(core.database, reader),
             reader,
-            Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
-            MessageTranslator(
-                core.database,
-                core.identities,
+            Speaker(
+                Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
+                translator,
                 self.participants,
-                core.media,
-                metadata_budget=core.settings.metadata_budget,
+                self.stand_ins,
+                core.hub,
             ),
+            translator,
             core.roles,
             core.hub,
+            self.stand_ins,
             clock=core.now,
         )
 

@@ -21,7 +21,7 @@ went through it, in which case their identity *is* their ACS id.
 
 The Twilio account itself (`twilio_compat.account`) has no token. It acts as the steward, or as one of its users with
 tokens issued here; whoever can make such an actor is trusted. Messages that the account sends as one of its users carry
-a seal, made with a **secret** that the store keeps with the steward (`acs_backend.seals`).
+a seal, made with a **secret** that the store keeps with the steward (`acs_backend.imprints`).
 
 In **direct mode** there is no access key: no users can be made and no tokens issued, so only bearers of an ACS token
 act, and what needs the steward or a new user raises `DirectModeError`.
@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
@@ -38,6 +39,7 @@ from datetime import UTC, datetime
 
 from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
 from azure.core.credentials import AccessToken
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.credentials import IssuedToken, PresentedToken
@@ -63,6 +65,8 @@ from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, 
 
 STEWARD = "twilio-acs-compat:steward"
 """The reserved identity under which the store keeps the steward."""
+_KEPT_AS = "secret"
+"""Under which name the steward's attributes have the secret; nobody is ever told of the steward."""
 SESSIONS = 10_000
 """Signed-in tokens kept in memory, least recently used first out."""
 _RAW_ID = re.compile(r"8:(acs|gcch-acs|dod-acs|spool):.")
@@ -93,6 +97,7 @@ class Identities:
         self._users: dict[str, AcsUser] = {}
         self._sessions: OrderedDict[str, AcsUser] = OrderedDict()
         self._creating: dict[str, asyncio.Lock] = {}
+        self._secret: bytes | None = None
 
     @property
     def direct(self) -> bool:
@@ -107,6 +112,15 @@ class Identities:
                 "connection string is needed; set COMMUNICATION_SERVICES_CONNECTION_STRING"
             )
         return await self._user(STEWARD)
+
+    async def secret(self) -> bytes:
+        """Return what nobody knows but those who share the store, drawn when it is first asked for. `DirectModeError`."""
+        if self._secret is None:
+            await self.steward()
+            async with self._database.read() as connection:
+                found = await self._kept_secret(connection)
+            self._secret = bytes.fromhex(found or await self._draw_secret())
+        return self._secret
 
     async def acting(self, actor: Actor) -> AcsUser:
         """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended.
@@ -196,6 +210,8 @@ class Identities:
         check_text(identity, "An identity")
         if is_raw_id(identity):
             return identity
+        if (known := self._acs_ids.get(identity)) is not None and identity != STEWARD:
+            return known
         row = None if identity == STEWARD else await self._find(identity)
         return None if row is None else row.acs_id
 
@@ -242,6 +258,21 @@ class Identities:
         if unverified.is_twilio:
             return await self._sign_in_with_twilio(token)
         return await self._sign_in_with_acs(token, unverified)
+
+    async def _draw_secret(self) -> str:
+        """Draw the secret, unless another process has meanwhile, and return it."""
+        async with self._database.write() as connection:
+            found = await self._kept_secret(connection)
+            if found is None:
+                found = secrets.token_hex(32)
+                await table.set_attributes(connection, STEWARD, {_KEPT_AS: found})
+        return found
+
+    async def _kept_secret(self, connection: AsyncConnection) -> str | None:
+        row = await table.find(connection, STEWARD)
+        kept = row.attributes if row is not None and isinstance(row.attributes, dict) else {}
+        found = kept.get(_KEPT_AS)
+        return found if isinstance(found, str) else None
 
     # Signing in
 

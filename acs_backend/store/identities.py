@@ -113,6 +113,12 @@ async def count_closed(connection: AsyncConnection, acs_ids: Collection[str]) ->
     return counted
 
 
+async def set_attributes(connection: AsyncConnection, identity: str, attributes: JSONValue) -> None:
+    """Write the attributes of *identity*, and nothing else."""
+    of_identity = update(identities).where(identities.c.identity == identity)
+    await connection.execute(of_identity.values(attributes=json.dumps(attributes)))
+
+
 async def mark_native(connection: AsyncConnection, identity: str) -> None:
     """Note that the ACS user of *identity* was told to somebody."""
     await connection.execute(update(identities).where(identities.c.identity == identity).values(native=True))
