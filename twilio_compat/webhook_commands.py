@@ -114,6 +114,7 @@ async def _deliver(settings: Settings) -> Backlog:
 
 
 def _open(settings: Settings) -> TellingBackend:
+    settings.need("connection_string", "to tell webhooks of what happens there")
     backend = open_backend(settings)
     if not isinstance(backend, TellingBackend):
         raise ConfigurationError(

@@ -56,7 +56,7 @@ class TellingBackend:
         """What conversations are to the acting user."""
         self.participants: Participants = TellingParticipants(backend, desk)
         """Participants."""
-        self.messages: Messages = TellingMessages(backend.messages, backend.participants, desk)
+        self.messages: Messages = TellingMessages(backend, desk)
         """Messages."""
         self.users: AccountUsers = TellingUsers(backend.users, desk)
         """Users."""

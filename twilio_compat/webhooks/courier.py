@@ -122,11 +122,14 @@ class Courier:
         free = AT_ONCE - len(self._under_way)
         if free == 0 or self._signer is None or (self._is_closing and not self._own):
             return True
+        own = frozenset(self._own)
         taken = await self._errands.take(QUEUE, limit=free, hold=HOLD)
         for each in taken:
             task = asyncio.create_task(self._deliver(each))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
+        if not taken and not self._under_way:
+            self._own -= own  # others have taken it
         return not taken
 
     async def _rest(self, failures: int) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from twilio_compat.account import account_actor
-from twilio_compat.backend import Messages, Participants
+from twilio_compat.account import AccountBackend, account_actor
+from twilio_compat.backend import Messages
+from twilio_compat.errors import ForbiddenError
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
@@ -19,6 +20,7 @@ from twilio_compat.records import (
     MessageDraft,
     MessagePage,
     MessageRecord,
+    ParticipantRecord,
 )
 from twilio_compat.webhooks import answers, events, news, parameters
 from twilio_compat.webhooks.desk import Desk, Wishes, is_told
@@ -28,6 +30,8 @@ V = TypeVar("V")
 
 REMEMBERED: Final = 1000
 """Sids of writers, and answers about messages whose sending failed, that are remembered."""
+SEND, SEND_MEDIA = "sendMessage", "sendMediaMessage"
+"""What a role must allow to write, and to write with files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,10 @@ class _Wanted:
 class TellingMessages:
     """`Messages` of which webhooks are told."""
 
-    def __init__(self, messages: Messages, participants: Participants, desk: Desk) -> None:
-        """Wrap *messages*; *participants* know who writes."""
-        self._messages = messages
-        self._participants = participants
+    def __init__(self, backend: AccountBackend, desk: Desk) -> None:
+        """Wrap those of *backend*."""
+        self._backend = backend
+        self._messages: Messages = backend.messages
         self._desk = desk
         self._writers: OrderedDict[tuple[str, str], str] = OrderedDict()
         """Sids of participants, by conversation and identity."""
@@ -56,7 +60,10 @@ class TellingMessages:
         if not is_told(actor):
             return await self._messages.create(actor, conversation_sid, replace(draft, is_quiet=True))
         wanted = await self._wanted(actor, conversation_sid, draft)
-        writer = account_actor(actor.service_sid) if wanted.by_another else actor
+        writer = actor
+        if wanted.by_another:
+            await self._check_writer(actor, conversation_sid, draft)
+            writer = account_actor(self._backend.service_sid)
         record = await self._messages.create(writer, conversation_sid, wanted.draft)
         self._asked.pop(draft.mutation_id, None)
         if record.participant_sid is not None and not wanted.by_another:
@@ -77,7 +84,10 @@ class TellingMessages:
         record = await self._messages.update(actor, conversation_sid, message_sid, changes)
         if author is not None:
             record = await self._messages.update(
-                account_actor(actor.service_sid), conversation_sid, message_sid, MessageChanges(author=author)
+                account_actor(self._backend.service_sid),
+                conversation_sid,
+                message_sid,
+                MessageChanges(author=author),
             )
         await self._desk.tell(actor, events.MESSAGE_UPDATED, lambda: news.message_updated(record))
         return record
@@ -154,10 +164,25 @@ class TellingMessages:
         """Return the sid of who writes, who may be no participant. Errors of `Participants.list`."""
         key = (conversation_sid, actor.identity)
         if key not in self._writers:
-            for each in await self._participants.list(actor, conversation_sid):
-                if each.identity == actor.identity:
-                    _remember(self._writers, key, each.sid)
+            writer = await self._participant(actor, conversation_sid)
+            if writer is not None:
+                _remember(self._writers, key, writer.sid)
         return self._writers.get(key)
+
+    async def _check_writer(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> None:
+        """Refuse (`ForbiddenError` 50430, 50107) who may not write, before the account writes in their place."""
+        writer = await self._participant(actor, conversation_sid)
+        if writer is None:
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
+        user = await self._backend.users.get(actor, actor.identity)
+        roles = {each.sid: each.permissions for each in await self._backend.roles.list()}
+        allowed = {*roles.get(writer.role_sid, ()), *roles.get(user.role_sid, ())}
+        if (SEND_MEDIA if draft.media else SEND) not in allowed:
+            raise ForbiddenError("User unauthorized for command", code=50107)
+
+    async def _participant(self, actor: Actor, conversation_sid: str) -> ParticipantRecord | None:
+        members = await self._backend.participants.list(actor, conversation_sid)
+        return next((each for each in members if each.identity == actor.identity), None)
 
 
 def _as_wanted(draft: MessageDraft, wanted: Wishes) -> _Wanted:

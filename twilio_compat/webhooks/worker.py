@@ -42,6 +42,8 @@ FIRST_ROUND: Final = 1.0
 """Seconds before the first one, which a script that does one thing and ends can do without."""
 LEASE: Final = 15.0
 """Seconds for which the lease runs on after a round."""
+GOODBYE: Final = 2.0
+"""Seconds that closing waits for a round."""
 LEASE_NAME: Final = "webhooks"
 
 _WATCHED: Final = (
@@ -101,10 +103,12 @@ class Worker:
         self._called.set()
 
     async def close(self) -> None:
-        """Stop, and give the lease back. Safe to call twice."""
+        """Stop, after the round that is under way, and give the lease back. Safe to call twice."""
         self._is_closed = True
+        self._called.set()
         task, self._task = self._task, None
         if task is not None:
+            await asyncio.wait([task], timeout=GOODBYE)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await self._stop_watching(set())
@@ -114,7 +118,7 @@ class Worker:
 
     async def _run(self) -> None:
         await first(self._sleep(FIRST_ROUND), self._called.wait())
-        while True:
+        while not self._is_closed:
             self._called.clear()
             try:
                 await self._round()
@@ -122,7 +126,8 @@ class Worker:
                 return
             except TwilioCompatError as error:
                 _log.warning("Webhooks and timers are not looked after for now: %s", error)
-            await first(self._sleep(ROUND), self._called.wait())
+            if not self._is_closed:
+                await first(self._sleep(ROUND), self._called.wait())
 
     async def _round(self) -> None:
         services = await self._services()
