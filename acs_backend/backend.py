@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from acs_backend.clients import AcsClients
@@ -49,6 +49,8 @@ from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
 from acs_backend.roles import RoleBook, Roles
 from acs_backend.sender import Sender
+from acs_backend.services import Services
+from acs_backend.sids import service_sid
 from acs_backend.speaker import Speaker
 from acs_backend.stand_ins import StandIns
 from acs_backend.store.database import Database
@@ -71,10 +73,19 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Which service a backend is that is not of the default one, and whose connections it shares."""
+
+    sid: str
+    root: AcsBackend
+
+
+@dataclass(frozen=True, slots=True)
 class _Core:
     """What exists once in a backend."""
 
     settings: Settings
+    endpoint: str
     database: Database
     clients: AcsClients
     identities: Identities
@@ -170,12 +181,17 @@ class AcsBackend:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Coroutine[None, None, None]] = asyncio.sleep,
+        tenancy: Tenancy | None = None,
     ) -> None:
-        """Prepare; nothing is opened yet. `ConfigurationError` where a setting is missing or unusable."""
+        """Prepare; nothing is opened yet. `ConfigurationError` where a setting is missing or unusable.
+
+        *tenancy* is for a service that is not the default one (`Services`).
+        """
         deadline, attempt_timeout = settings.deadline, settings.request_timeout
         retries = Retries(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
         once = OneAttempt(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
-        self._core = core = _core(settings, retries, now, clock, sleep)
+        self._tenancy = tenancy
+        self._core = core = _core(settings, retries, now, clock, sleep, tenancy)
         self._parts = parts = _Parts(core, retries)
         self._reachability = Reachability(
             core.database, core.roles, enabled=settings.reachability, clock=now, sleep=sleep
@@ -253,6 +269,31 @@ class AcsBackend:
         """Whether the service keeps track of who is there."""
         self.identities: Identities = core.identities
         """Who is who at ACS."""
+        self.service_sid: str = tenancy.sid if tenancy else settings.service_sid or service_sid(core.endpoint)
+        """The service whose conversations these are."""
+        self.services: Services[AcsBackend] = (
+            tenancy.root.services if tenancy else self._make_services(settings, now, clock, sleep)
+        )
+        """The services of the account."""
+
+    def _make_services(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Coroutine[None, None, None]],
+    ) -> Services[AcsBackend]:
+        def open_tenant(sid: str) -> AcsBackend:
+            return AcsBackend(settings, now=now, clock=clock, sleep=sleep, tenancy=Tenancy(sid, self))
+
+        return Services(
+            self.documents,
+            self,
+            self.service_sid,
+            open_tenant,
+            is_strict=settings.service_sid is not None,
+            clock=clock,
+        )
 
     @property
     def reachability_enabled(self) -> bool:
@@ -261,11 +302,19 @@ class AcsBackend:
 
     async def of(self, service_sid: str | None) -> AcsBackend:
         """Return the backend of a service (None: of the default one). `NotFoundError` 50050."""
-        return self
+        return await self.services.of(service_sid)
 
     async def sign_in(self, token: str) -> Actor:
-        """Verify *token* and return whom it stands for. `TokenError` where it is refused."""
-        return await self.identities.sign_in(token)
+        """Verify *token*, and return whom it stands for and in which service. `TokenError` where it is refused.
+
+        An ACS user token names no service, so it is for the default one.
+        """
+        root = self._tenancy.root if self._tenancy else self
+        actor = root.identities.verified(token)
+        if actor is None:
+            return replace(await root.identities.sign_in(token), service_sid=root.service_sid)
+        sid = await self.services.of_token(actor.service_sid)
+        return await (await self.of(sid)).identities.admit(replace(actor, service_sid=sid))
 
     async def issue_identity(self, identity: str, *, with_token: bool = False) -> IssuedIdentity:
         """Tell the ACS user of *identity*, made when new, and issue a token for it if asked."""
@@ -282,13 +331,23 @@ class AcsBackend:
 
     async def close(self) -> None:
         """Release connections and files. Safe to call twice."""
+        await self._close(self._core.database.close)
+
+    async def drop(self) -> None:
+        """Remove the store of a tenant with all that is in it, and close."""
+        await self._close(self._core.database.drop)
+
+    async def _close(self, close_store: Callable[[], Awaitable[None]]) -> None:
         async with AsyncExitStack() as closing:
-            closing.push_async_callback(self._core.database.close)
-            closing.push_async_callback(self._core.clients.close)
+            closing.push_async_callback(close_store)
+            if self._tenancy is None:
+                closing.push_async_callback(self._core.clients.close)
             closing.push_async_callback(self._core.media.close)
             closing.push_async_callback(self._release)
             closing.push_async_callback(self._core.receipts.close)
             closing.push_async_callback(self._core.typing_notices.close)
+            if self._tenancy is None:
+                closing.push_async_callback(self.services.close)
 
     async def _release(self) -> None:
         """Give all leases up; where the store does not take that, they end by themselves, which closing need not wait for."""
@@ -310,17 +369,23 @@ def _core(
     now: Callable[[], datetime],
     clock: Callable[[], float],
     sleep: Callable[[float], Coroutine[None, None, None]],
+    tenancy: Tenancy | None,
 ) -> _Core:
     endpoint, access_key = _resource(settings)
-    database = Database(settings.database_url if access_key else MEMORY)
-    turns = open_turns(settings.rate_limits, endpoint, clock=clock, sleep=sleep)
-    clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout, turns=turns)
+    if tenancy is None:
+        database = Database(settings.database_url if access_key else MEMORY)
+        turns = open_turns(settings.rate_limits, endpoint, clock=clock, sleep=sleep)
+        clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout, turns=turns)
+    else:
+        shared = tenancy.root._core
+        database, clients = shared.database.of_tenant(tenancy.sid), shared.clients
     identities = Identities(settings, clients, database, retries, clock=now, sleep=sleep)
     lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp(), sleep=sleep)
     heights = Heights()
     ledger = Ledger(database, Listings(clients, retries, heights=heights))
     return _Core(
         settings=settings,
+        endpoint=endpoint,
         database=database,
         clients=clients,
         identities=identities,

@@ -254,10 +254,32 @@ class Identities:
         `TokenError` where it is refused; `ConfigurationError` where a Twilio token cannot be verified for want of
         a setting.
         """
-        unverified = read_token(token)
-        if unverified.is_twilio:
-            return await self._sign_in_with_twilio(token)
-        return await self._sign_in_with_acs(token, unverified)
+        actor = self.verified(token)
+        if actor is not None:
+            return await self.admit(actor)
+        return await self._sign_in_with_acs(token, read_token(token))
+
+    def verified(self, token: str) -> Actor | None:
+        """Return whom a Twilio access token stands for, None for a token of another kind. Errors as `sign_in`."""
+        if not read_token(token).is_twilio:
+            return None
+        key, secret = self._twilio_key()
+        verified = verify_token(token, key=key, secret=secret, now=self._clock())
+        if is_raw_id(verified.identity) or verified.identity == STEWARD:
+            raise TokenError(
+                "Identity reserved: it has the form of an ACS user id, or is the steward's", code=50203
+            )
+        return Actor(
+            identity=verified.identity,
+            token=token,
+            expires_at=verified.expires_at,
+            service_sid=verified.service_sid,
+        )
+
+    async def admit(self, actor: Actor) -> Actor:
+        """Make a user here of whoever is `verified`, unless they are one."""
+        await self.revive((await self.acting(actor)).id)
+        return actor
 
     async def _draw_secret(self) -> str:
         """Draw the secret, unless another process has meanwhile, and return it."""
@@ -275,22 +297,6 @@ class Identities:
         return found if isinstance(found, str) else None
 
     # Signing in
-
-    async def _sign_in_with_twilio(self, token: str) -> Actor:
-        key, secret = self._twilio_key()
-        verified = verify_token(token, key=key, secret=secret, now=self._clock())
-        if is_raw_id(verified.identity) or verified.identity == STEWARD:
-            raise TokenError(
-                "Identity reserved: it has the form of an ACS user id, or is the steward's", code=50203
-            )
-        actor = Actor(
-            identity=verified.identity,
-            token=token,
-            expires_at=verified.expires_at,
-            service_sid=verified.service_sid,
-        )
-        await self.revive((await self.acting(actor)).id)
-        return actor
 
     def _twilio_key(self) -> tuple[str, str]:
         """Return the API key and its secret; the error names all that is missing for signing in with them."""
