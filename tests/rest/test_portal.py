@@ -358,6 +358,11 @@ def test_the_end_of_a_process_closes_what_it_has_open() -> None:
     assert (0, "404\nclosed\n", "") == output_of()
 
 
+def test_closing_at_the_end_of_a_process_may_take_threads() -> None:
+    said = 'asyncio.sleep = lambda _: asyncio.to_thread(print, "in a thread", flush=True)'
+    assert (0, "404\nin a thread\nclosed\n", "") == output_of(said)
+
+
 def test_a_process_that_fails_closes_what_it_has_open_too() -> None:
     code, out, _ = output_of("raise SystemExit(3)")
     assert (3, "404\nclosed\n") == (code, out)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures.thread  # noqa: F401  # registers its end when it is imported, see `_for_the_process`
 import ctypes
 import os
 import threading
@@ -220,7 +221,13 @@ def _forget_in_children(portal: Portal) -> None:
 
 
 def _for_the_process() -> Portal:
+    """Make it, and have it closed while threads can still work for it, which is over once `atexit` has its turn.
+
+    So it is registered as `concurrent.futures.thread` is, after which it must be imported: who came last is called first.
+    Threads that are no daemons may go on after that; what they open, `atexit` closes as well as it can be then.
+    """
     portal = Portal()
+    threading._register_atexit(portal.close)  # type: ignore[attr-defined]  # there is no public way
     atexit.register(portal.close)
     return portal
 
