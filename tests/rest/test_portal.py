@@ -375,6 +375,13 @@ def test_a_thread_that_still_waits_holds_no_process_up() -> None:
     assert (0, "404\nclosed\n") == (code, out)
 
 
+def test_a_thread_that_goes_on_after_the_main_one_is_answered_to_its_end() -> None:
+    call = "def call():\n    threading.main_thread().join()"
+    calls = "    print(PROCESS.run(deployment(Noisy()), status), flush=True)"
+    start = "threading.Thread(target=call).start()"
+    assert (0, "404\n404\nclosed\nclosed\n", "") == output_of(call, calls, start)
+
+
 @needs_fork
 def test_a_child_that_ends_like_a_program_closes_nothing_of_its_parents() -> None:
     fork = "child = os.fork()"

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures.thread  # noqa: F401  # registers its end when it is imported, see `_for_the_process`
 import ctypes
 import os
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Final, Self, TypeVar
 
@@ -34,6 +33,8 @@ T = TypeVar("T")
 
 CLOSING: Final = 5.0
 """Seconds that the end of a process waits for its applications to close."""
+THREADS: Final = "twilio-compat"
+"""How the names of a portal's threads begin."""
 
 
 class Portal:
@@ -127,8 +128,9 @@ class _Engine:
         self._gate = threading.Lock()
         self._stopped = False
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=THREADS))
         self._applications: dict[Deployment, Opened] = {}
-        self._thread = threading.Thread(target=self._serve, name="twilio-compat", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=THREADS, daemon=True)
         self._thread.start()
 
     def submit(self, deployment: Deployment, work: Callable[[Application], Awaitable[T]]) -> Future[T]:
@@ -221,15 +223,22 @@ def _forget_in_children(portal: Portal) -> None:
 
 
 def _for_the_process() -> Portal:
-    """Make it, and have it closed while threads can still work for it, which is over once `atexit` has its turn.
+    """Make it, and have it closed while threads can still be put to work, which is over once `atexit` has its turn.
 
-    So it is registered as `concurrent.futures.thread` is, after which it must be imported: who came last is called first.
-    Threads that are no daemons may go on after that; what they open, `atexit` closes as well as it can be then.
+    So it is registered as thread pools are, and after them, which came with the import above: who came last is called first.
     """
     portal = Portal()
-    threading._register_atexit(portal.close)  # type: ignore[attr-defined]  # there is no public way
+    threading._register_atexit(_close_if_alone, portal)  # type: ignore[attr-defined]  # there is no public way
     atexit.register(portal.close)
     return portal
+
+
+def _close_if_alone(portal: Portal) -> None:
+    """Close *portal* unless a thread goes on that may still call: Python waits for those, and has `atexit` after them."""
+    main = threading.main_thread()
+    others = [each for each in threading.enumerate() if not each.daemon and each is not main]
+    if all(each.name.startswith(THREADS) for each in others):
+        portal.close()
 
 
 PROCESS: Final = _for_the_process()
