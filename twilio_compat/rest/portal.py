@@ -9,7 +9,8 @@ are still the parent's. It must neither use nor close those: closing an encrypte
 taking a socket from the loop takes it from the parent's. So a child forgets all that without touching it, for good
 (`_keep_for_ever`), and begins anew.
 
-At the end of the process the applications are closed, for which they have a few seconds.
+At the end of the process, when all threads have ended that it waits for, the applications are closed; they have a few
+seconds for that.
 """
 
 from __future__ import annotations
@@ -21,18 +22,21 @@ import os
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Final, Self, TypeVar
 
 from twilio_compat.errors import ClosedError
 from twilio_compat.rest.app import Application
 from twilio_compat.rest.deployment import Deployment, Opened
+from twilio_compat.rest.workers import Workers
 
 T = TypeVar("T")
 
 CLOSING: Final = 5.0
 """Seconds that the end of a process waits for its applications to close."""
+GRACE: Final = 1.0
+"""Seconds that are left to what was called off because they were not enough."""
 THREADS: Final = "twilio-compat"
 """How the names of a portal's threads begin."""
 
@@ -128,7 +132,7 @@ class _Engine:
         self._gate = threading.Lock()
         self._stopped = False
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=THREADS))
+        self._loop.set_default_executor(Workers(THREADS))
         self._applications: dict[Deployment, Opened] = {}
         self._thread = threading.Thread(target=self._serve, name=THREADS, daemon=True)
         self._thread.start()
@@ -163,12 +167,16 @@ class _Engine:
             self._stopped = True
         _wait(asyncio.run_coroutine_threadsafe(self._close(), self._loop), timeout)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout)
+        self._thread.join(timeout + GRACE)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+            if left := asyncio.all_tasks(self._loop):  # of a closing that took too long
+                for each in left:
+                    each.cancel()
+                self._loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
         finally:
             self._loop.close()
 
@@ -197,6 +205,7 @@ class _Engine:
             each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
 
 def _wait(closing: Future[None], timeout: float) -> None:
@@ -223,22 +232,9 @@ def _forget_in_children(portal: Portal) -> None:
 
 
 def _for_the_process() -> Portal:
-    """Make it, and have it closed while threads can still be put to work, which is over once `atexit` has its turn.
-
-    So it is registered as thread pools are, and after them, which came with the import above: who came last is called first.
-    """
     portal = Portal()
-    threading._register_atexit(_close_if_alone, portal)  # type: ignore[attr-defined]  # there is no public way
     atexit.register(portal.close)
     return portal
-
-
-def _close_if_alone(portal: Portal) -> None:
-    """Close *portal* unless a thread goes on that may still call: Python waits for those, and has `atexit` after them."""
-    main = threading.main_thread()
-    others = [each for each in threading.enumerate() if not each.daemon and each is not main]
-    if all(each.name.startswith(THREADS) for each in others):
-        portal.close()
 
 
 PROCESS: Final = _for_the_process()
