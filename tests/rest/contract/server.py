@@ -27,7 +27,9 @@ def serving(settings: Settings) -> Iterator[str]:
 @contextmanager
 def uvicorn_on(application: object) -> Iterator[str]:
     """Run an ASGI application on a free port, in a thread; yield where."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    # That it is TCP must be said: asyncio sends small pieces at once only where it knows.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
