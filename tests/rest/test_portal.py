@@ -353,7 +353,7 @@ def output_of(*lines: str) -> tuple[int, str, str]:
     """Run a program, and return how it ended and what it said."""
     code = textwrap.dedent(PROGRAM) + "\n".join(lines)
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, timeout=50, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
