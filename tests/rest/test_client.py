@@ -256,11 +256,17 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_without_twilio_python_it_says_what_to_install() -> None:
-    assert "twilio_compat.rest.Client needs twilio-python: pip install 'twilio-acs-compat[rest]'\n" == run(
-        """
+@pytest.mark.parametrize(
+    ("modules", "name"),
+    [(("twilio", "twilio.http"), "twilio-python"), (("python_multipart",), "python-multipart")],
+)
+def test_where_something_is_not_installed_it_says_what_to_install(
+    modules: tuple[str, ...], name: str
+) -> None:
+    assert f"twilio_compat.rest needs {name}: pip install 'twilio-acs-compat[rest]'\n" == run(
+        f"""
         import sys
-        sys.modules["twilio"] = sys.modules["twilio.http"] = sys.modules["twilio.rest"] = None
+        sys.modules.update(dict.fromkeys({modules}))
         try:
             from twilio_compat.rest import Client
         except ImportError as error:
