@@ -7,8 +7,8 @@ its refusal leads any further.
 
 The account may do everything with every conversation, and is a member of none. It acts as the steward, or as somebody
 who is a member where the steward is not (`acs_backend.stand_ins`). What it lists comes from the store alone, so it has
-the conversations of threads that the steward is not in as well; and one whose thread nobody can be asked about is told
-as the store has it.
+the conversations of threads that the steward is not in as well; and one is told as the store has it whose thread nobody
+can be asked about, or nobody but this library can have changed.
 
 A thread that another ACS client made appears as soon as one of its members looks (`acs_backend.adoption`).
 """
@@ -357,10 +357,15 @@ class Conversations:
         row, joined = await self._look(actor, row)
         return await self._record(await self._identities.acting(actor), row, joined=joined)
 
-    async def _look(self, actor: Actor, row: Conversation) -> tuple[Conversation, bool]:
-        """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`."""
+    async def _look(
+        self, actor: Actor, row: Conversation, *, crossed: bool = False
+    ) -> tuple[Conversation, bool]:
+        """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`.
+
+        *crossed*: another change of its name was under way.
+        """
         if is_account(actor):
-            return await self._look_for_account(actor, row), False
+            return await self._look_for_account(actor, row, crossed=crossed), False
 
         async def look(user: AcsUser) -> tuple[str, str]:
             return user.id, await self._topic(user, row)
@@ -369,8 +374,14 @@ class Conversations:
         joined = acted_as == (await self._identities.acting(actor)).id
         return await self._edits.observe(row, topic), joined
 
-    async def _look_for_account(self, actor: Actor, row: Conversation) -> Conversation:
-        """Do the same for the account: what nobody can look at is as the store has it, and what is gone, gone there too."""
+    async def _look_for_account(self, actor: Actor, row: Conversation, *, crossed: bool) -> Conversation:
+        """Do the same for the account: what nobody can look at is as the store has it, and what is gone, gone there too.
+
+        Where nobody can have changed the thread past this library, and no change of this library's is under way, there is
+        nothing to look for; and the steward, who acts for the whole deployment, may look at five threads a second.
+        """
+        if not (crossed or row.next_topic is not None or await self._is_open_to_natives(row.thread_id)):
+            return row
         try:
             topic = await self.as_member_or_creator(actor, row, lambda user: self._topic(user, row))
         except TranslationGapError:
@@ -379,6 +390,12 @@ class Conversations:
             await self._deletions.mark(row.thread_id)
             raise
         return await self._edits.observe(row, topic)
+
+    async def _is_open_to_natives(self, thread_id: str) -> bool:
+        """Say whether somebody may have changed a thread past this library."""
+        async with self._database.read() as connection:
+            standing = (await ledger.standings(connection, [thread_id])).get(thread_id)
+        return standing is None or standing.native
 
     async def _topic(self, user: AcsUser, row: Conversation) -> str:
         return (await self._acs.properties(user, row.thread_id)).topic or row.topic
@@ -401,7 +418,7 @@ class Conversations:
             raise
         written = await self._edits.write(row.thread_id, changes, topic=topic)
         if crossed or written.next_topic is not None:
-            written, _ = await self._look(actor, written)
+            written, _ = await self._look(actor, written, crossed=True)
         return written
 
     async def _record(self, user: AcsUser, row: Conversation, *, joined: bool) -> ConversationRecord:
