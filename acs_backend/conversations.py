@@ -143,10 +143,12 @@ class Conversations:
 
     async def get_by_unique_name(self, actor: Actor, unique_name: str) -> ConversationRecord:
         """Fetch one by its unique name; errors as `get`."""
-        check_text(unique_name, "A unique name")
-        async with self._database.read() as connection:
-            row = await table.by_unique_name(connection, unique_name)
-        return await self._fetch(actor, await self._settled(existing(row)))
+        return await self._fetch(actor, await self._settled(await self._named(unique_name)))
+
+    async def sid_of(self, actor: Actor, unique_name: str) -> str:
+        """Return the sid of the one with a unique name, which whoever does something with it then looks at. `NotFoundError` 50350."""
+        authority.check_account(actor)
+        return (await self._named(unique_name)).sid
 
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
         """Return those the actor is a member of, in ascending order of sid; for the account, those the steward is."""
@@ -352,6 +354,12 @@ class Conversations:
         if self._identities.direct or not await self._deletions.is_gone(holder.thread_id):
             raise name_taken()
         await self._deletions.mark(holder.thread_id)
+
+    async def _named(self, unique_name: str) -> Conversation:
+        check_text(unique_name, "A unique name")
+        async with self._database.read() as connection:
+            row = await table.by_unique_name(connection, unique_name)
+        return existing(row)
 
     async def _fetch(self, actor: Actor, row: Conversation) -> ConversationRecord:
         row, joined = await self._look(actor, row)

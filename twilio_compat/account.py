@@ -222,6 +222,9 @@ class AccountConversations(Conversations, Protocol):
     ) -> Sequence[ConversationRecord]:
         """Return up to *limit* that were made after the one with the sid *after* (None: from the first on)."""
 
+    async def sid_of(self, actor: Actor, unique_name: str) -> str:
+        """Return the sid of the one with a unique name, as far as that is known without a look at it. `NotFoundError` 50350."""
+
     async def move_due(self) -> Sequence[StateMove]:
         """Move on those whose timers have run out, and return them, with those that a message made active again.
 

@@ -11,6 +11,7 @@ from azure.communication.chat import CommunicationUserIdentifier
 
 from acs_backend import AcsBackend
 from acs_backend.sids import conversation_sid
+from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment, next_of, room, send, sign_in, twilio_token
 from tests.acs_backend.middleman import Middleman
 from tests.acs_backend.store.databases import execute
@@ -105,6 +106,20 @@ async def test_what_the_account_makes_is_its_own_and_it_is_no_member(backend: Ac
     assert made == await backend.conversations.get(ACCOUNT, made.sid)
     assert made == await backend.conversations.get_by_unique_name(ACCOUNT, "room")
     assert 0 == await backend.participants.count(ACCOUNT, made.sid)
+
+
+async def test_a_unique_name_leads_to_a_sid_without_a_look_at_acs(
+    backend: AcsBackend, alice: Actor, emulator: Emulator
+) -> None:
+    made = await backend.conversations.create(ACCOUNT, ConversationDraft(unique_name="room"))
+    asked = emulator.faults.add("fail-request", "GetChatThreadProperties", count=1)
+    assert made.sid == await backend.conversations.sid_of(ACCOUNT, "room")
+    assert 0 == asked.hits
+    with pytest.raises(NotFoundError) as caught:
+        await backend.conversations.sid_of(ACCOUNT, "nowhere")
+    assert 50350 == caught.value.code
+    with pytest.raises(ForbiddenError):
+        await backend.conversations.sid_of(alice, "room")
 
 
 async def test_it_may_say_how_and_since_when_it_is_there(backend: AcsBackend) -> None:

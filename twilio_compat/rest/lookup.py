@@ -25,7 +25,7 @@ async def conversation_sid(call: Call, name: str = "ConversationSid") -> str:
     given = call.path[name]
     if is_sid(given, "CH"):
         return given
-    return (await call.backend.conversations.get_by_unique_name(call.actor, given)).sid
+    return await call.backend.conversations.sid_of(call.actor, given)
 
 
 async def conversation(
