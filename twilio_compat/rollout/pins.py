@@ -69,7 +69,7 @@ SWEPT_AT: Final = 4096
 """Conversations that are known before those that were not asked for lately are forgotten."""
 
 Drained: TypeAlias = Callable[[str, Side], Awaitable[bool]]
-"""Says whether nothing waits to be mirrored from a conversation, by sid, to a side."""
+"""Says whether nothing waits to be mirrored from a conversation, by sid, to a side; what was given up waits, too."""
 
 _log = logging.getLogger(__name__)
 
