@@ -36,8 +36,9 @@ check: $(STAMP) ## Check style, types, import directions, and the documentation.
 bench: $(STAMP) ## Measure rates, CPU, requests and memory, against the official SDK.
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(STAMP) ## Write the page that is made from data: docs/compatibility.md.
+docs: $(STAMP) ## Write the pages that are made from data: docs/compatibility.md, docs/rest-compatibility.md.
 	@$(BIN)/python -m tests.conformance.compatibility
+	@$(BIN)/python -m tests.conformance.rest_compatibility
 
 format: $(STAMP) ## Put the code into shape.
 	$(BIN)/ruff check --fix .

@@ -79,6 +79,14 @@ class Blobs:
             else:
                 await self._put_blocks(blob, first, blocks, settings)
 
+    async def delete(self, name: str) -> None:
+        """Remove *name*; it is no error where there is none. `BackendError` where the service fails."""
+        blob = self._opened().service.get_blob_client(self._settings.media_container, name)
+        try:
+            await self._request(lambda wait: blob.delete_blob(read_timeout=wait))
+        except NotFoundError:
+            return
+
     def url(self, name: str, expiry: datetime) -> str:
         """Return a URL that serves *name* to anyone until *expiry*."""
         return self._opened().url(self._settings.media_container, name, expiry)

@@ -27,7 +27,20 @@ from acs_backend.times import to_milliseconds, to_time
 from twilio_compat.records import JSONValue, UserRecord
 
 _CONVERSATION = frozenset(
-    {"unique_name", "friendly_name", "attributes", "updated_at", "state", "state_updated_at"}
+    {
+        "unique_name",
+        "friendly_name",
+        "attributes",
+        "created_at",
+        "updated_at",
+        "date_updated",
+        "state",
+        "state_updated_at",
+        "inactive_after",
+        "closed_after",
+        "active_at",
+        "extras",
+    }
 )
 _STANDING = frozenset({"notification_level"})
 _PARTICIPANT = frozenset(each.name for each in fields(Participant)) - _STANDING
@@ -67,6 +80,12 @@ def conversation(content: JSONValue, known: Known) -> Known:
 def participant(content: JSONValue) -> Participant:
     """Return the member's row as the change left it."""
     return Participant(**_picked_of(content, _PARTICIPANT))
+
+
+def role_given(content: JSONValue) -> str | None:
+    """Return the role that a change carries, of whatever kind it is."""
+    sid = content.get("role_sid") if isinstance(content, dict) else None
+    return sid if isinstance(sid, str) else None
 
 
 def user(content: JSONValue) -> UserRecord:

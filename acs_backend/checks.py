@@ -56,9 +56,10 @@ def check_conversation(friendly_name: str | None, unique_name: str | None, attri
 
 def check_horizon(index: int | None) -> None:
     """Refuse a read horizon where no message can be (`TwilsockUpstreamError` 50421)."""
-    if index is not None and index > LARGEST_INDEX:
+    if index is not None and not 0 <= index <= LARGEST_INDEX:
         raise TwilsockUpstreamError(
-            f"Invalid last read message index: no message has one above {LARGEST_INDEX}", code=50421
+            f"Invalid last read message index: no message has one below 0 or above {LARGEST_INDEX}",
+            code=50421,
         )
 
 
@@ -68,3 +69,10 @@ def check_state(state: str) -> None:
         raise TwilsockUpstreamError(
             f"'State' parameter value is invalid: {state!r} is none of active, inactive, closed", code=50378
         )
+
+
+def check_initial_state(state: str) -> None:
+    """Refuse what a conversation cannot begin with (`LimitError` 50384, `TwilsockUpstreamError` 50378)."""
+    if state == "closed":
+        raise LimitError("Initial state can't be 'closed", code=50384)  # Twilio leaves the second mark out
+    check_state(state)

@@ -30,16 +30,17 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acs_backend import change_contents
+from acs_backend import change_contents, timers
 from acs_backend.checks import changed
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as table
+from acs_backend.store import messages
 from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import ConflictError, NotFoundError
-from twilio_compat.records import ConversationChanges
+from twilio_compat.records import UNCHANGED, ConversationChanges, Timers, Unchanged
 from twilio_compat.sameness import same
 
 PLACEHOLDER_TOPIC = "Conversation"
@@ -51,23 +52,45 @@ def topic_of(friendly_name: str | None, unique_name: str | None) -> str:
     return friendly_name or unique_name or PLACEHOLDER_TOPIC
 
 
-def edited(row: Conversation, changes: ConversationChanges, *, topic: str | None, now: int) -> Conversation:
-    """Return *row* with *changes*, and with the topic that ACS now has (None: as before); dates move with them."""
-    state = changed(changes.state, row.state)
+def edited(
+    row: Conversation, changes: ConversationChanges, *, topic: str | None, now: int, newest: int = 0
+) -> Conversation:
+    """Return *row* with *changes*, and with the topic that ACS now has (None: as before); dates move with them.
+
+    *newest* is the id of the newest message, or 0.
+    """
     new = replace(
         row,
         unique_name=changed(changes.unique_name, row.unique_name) or None,
         friendly_name=changed(changes.friendly_name, row.friendly_name) or None,
         attributes=changed(changes.attributes, row.attributes),
-        state=state,
-        state_updated_at=now if state != row.state else row.state_updated_at,
+        created_at=_milliseconds(changes.date_created, row.created_at),
+        extras={**row.extras, **changed(changes.extras, {})},
     )
     if topic is not None:
         is_ours = row.next_topic == (new.friendly_name or "")
         new = replace(new, topic=topic, next_topic=None if is_ours else row.next_topic)
-    if new == row and same(new.attributes, row.attributes):
+    new = _moved(new, changes, newest=newest, now=now)
+    is_same = new == row and same(new.attributes, row.attributes) and same(new.extras, row.extras)
+    if is_same and changes.date_updated is UNCHANGED:
         return row
-    return replace(new, updated_at=later(row.updated_at, now))
+    shown = None if changes.date_updated is UNCHANGED else to_milliseconds(changes.date_updated)
+    return replace(new, updated_at=later(row.updated_at, now), date_updated=shown)
+
+
+def _moved(row: Conversation, changes: ConversationChanges, *, newest: int, now: int) -> Conversation:
+    """Return *row* with its timers and state changed."""
+    given = Timers(inactive=row.inactive_after, closed=row.closed_after)
+    wanted = changed(changes.timers, given)
+    if wanted != given:
+        timed = replace(row, inactive_after=wanted.inactive, closed_after=wanted.closed)
+        row = timers.scheduled(timed, newest)
+    state = changed(changes.state, row.state)
+    return row if state == row.state else timers.into(row, state, newest=newest, now=now)
+
+
+def _milliseconds(time: datetime | Unchanged, old: int) -> int:
+    return old if isinstance(time, Unchanged) else to_milliseconds(time)
 
 
 def renamed(row: Conversation, topic: str, *, now: int) -> Conversation:
@@ -76,7 +99,12 @@ def renamed(row: Conversation, topic: str, *, now: int) -> Conversation:
     name = row.next_topic or None if announced else topic
     kept = None if announced else row.next_topic
     return replace(
-        row, topic=topic, friendly_name=name, next_topic=kept, updated_at=later(row.updated_at, now)
+        row,
+        topic=topic,
+        friendly_name=name,
+        next_topic=kept,
+        updated_at=later(row.updated_at, now),
+        date_updated=None,
     )
 
 
@@ -109,7 +137,9 @@ class Edits:
         async with self.database.write() as connection:
             row = await _open(connection, thread_id)
             await _check_free(connection, row, changes)
-            return await self._save(connection, row, edited(row, changes, topic=topic, now=self._now()))
+            newest = (await messages.newest_ids(connection, [thread_id]))[thread_id]
+            new = edited(row, changes, topic=topic, now=self._now(), newest=newest)
+            return await self._save(connection, row, new)
 
     async def observe(self, row: Conversation, topic: str) -> Conversation:
         """Take note of the topic that ACS had after *row* was read; return the row as it is then."""
@@ -122,7 +152,7 @@ class Edits:
             return await self._save(connection, current, renamed(current, topic, now=self._now()))
 
     async def _save(self, connection: AsyncConnection, old: Conversation, new: Conversation) -> Conversation:
-        if new != old:
+        if new != old or not same(new.attributes, old.attributes) or not same(new.extras, old.extras):
             await table.save(connection, new)
             content = change_contents.of_conversation(new)
             await feed.add(

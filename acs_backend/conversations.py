@@ -5,6 +5,11 @@ thread is a member at ACS. The creator may act on a conversation before joining 
 Everybody else may do what ACS lets a member do, so it is ACS that decides: a call is made as the actor, and only
 its refusal leads any further.
 
+The account may do everything with every conversation, and is a member of none. It acts as the steward, or as somebody
+who is a member where the steward is not (`acs_backend.stand_ins`). What it lists comes from the store alone, so it has
+the conversations of threads that the steward is not in as well; and one whose thread nobody can be asked about is told
+as the store has it.
+
 A thread that another ACS client made appears as soon as one of its members looks: it is *adopted*, which gives it a
 row in the store, with the topic as its friendly name and the ACS id of its maker as its creator.
 """
@@ -12,16 +17,16 @@ row in the store, with the topic as its friendly name and the ACS id of its make
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from azure.communication.chat import ChatThreadProperties
 from azure.core.exceptions import HttpResponseError
 
-from acs_backend import records
-from acs_backend.checks import changed, check_conversation, check_state
+from acs_backend import authority, records, timers
+from acs_backend.authority import is_account
+from acs_backend.checks import changed, check_conversation, check_initial_state, check_state
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import (
     PLACEHOLDER_TOPIC,
@@ -35,40 +40,46 @@ from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
 from acs_backend.ledger.foresight import NOTICE
-from acs_backend.ledger.listings import items
 from acs_backend.ledger.recorder import Recorder
+from acs_backend.movements import Movements
 from acs_backend.records import Known
 from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
+from acs_backend.stand_ins import StandIns
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as table
 from acs_backend.store import messages as ledger
 from acs_backend.store import participants
 from acs_backend.store.changes import Kind
-from acs_backend.store.conversations import Conversation
+from acs_backend.store.conversations import Conversation, Sought
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
+from acs_backend.threads import Threads
 from acs_backend.times import to_milliseconds
-from twilio_compat.errors import (
-    ForbiddenError,
-    InvalidResponseError,
-    NotFoundError,
-    TwilsockUpstreamError,
-)
+from twilio_compat.account import SYSTEM, ConversationQuery, StateMove
+from twilio_compat.errors import ForbiddenError, NotFoundError, TranslationGapError, TwilsockUpstreamError
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
     ConversationChanges,
     ConversationDraft,
     ConversationRecord,
+    Timers,
 )
 
 T = TypeVar("T")
 
 ADOPTIONS_AT_ONCE = 8
-THREADS_PER_PAGE = 100
 KNOWN_THREADS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A thread to write to. ``is_inactive``: what is written there makes the conversation active again."""
+
+    thread_id: str
+    is_inactive: bool = False
 
 
 class Conversations:
@@ -82,27 +93,38 @@ class Conversations:
         retries: Retries,
         recorder: Recorder,
         roles: Roles,
+        movements: Movements,
+        stand_ins: StandIns,
         *,
         clock: Callable[[], datetime],
     ) -> None:
         """Keep rows in *database*, and threads at ACS through *clients*; *clock* tells the time for dates."""
         self._database = database
-        self._clients = clients
+        self._acs = Threads(clients)
         self._identities = identities
         self._retries = retries
         self._recorder = recorder
         self._clock = clock
         self._edits = Edits(database, clock)
         self._roles = roles
+        self._movements = movements
+        self._stand_ins = stand_ins
         self._threads: dict[str, str] = {}
         self._open_until: dict[str, int] = {}
 
     # The port
 
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
-        """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`."""
+        """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`.
+
+        For the account also `LimitError` 50384 (closed from the start), 50375, 50376, 50379, 50380 (timers).
+        """
+        authority.check_conversation_draft(actor, draft)
         check_conversation(draft.friendly_name, draft.unique_name, draft.attributes)
-        await self._identities.acting(actor)
+        check_initial_state(draft.state)
+        timers.check_timers(draft.timers)
+        user = await self._identities.acting(actor)
+        await authority.check_user(self._roles, actor, user.id, Permission.CREATE_CONVERSATION)
         if draft.unique_name:
             await self._check_free(draft.unique_name)
         epoch = await self._recorder.epoch()
@@ -110,7 +132,7 @@ class Conversations:
         async with self._database.write() as connection:
             added = await table.add(connection, row)
         if not added:
-            await self.as_steward(lambda steward: self._delete_thread(steward, row.thread_id))
+            await self.as_steward(lambda steward: self._acs.delete(steward, row.thread_id))
             raise name_taken()
         self._recorder.settle(row.thread_id, epoch)
         self._remember(row)
@@ -125,27 +147,50 @@ class Conversations:
         check_text(unique_name, "A unique name")
         async with self._database.read() as connection:
             row = await table.by_unique_name(connection, unique_name)
-        return await self._fetch(actor, existing(row))
+        return await self._fetch(actor, await self._settled(existing(row)))
 
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
-        """Return those the actor is a member of, in ascending order of sid."""
+        """Return those the actor is a member of, in ascending order of sid; for the account, those the steward is."""
         user = await self._identities.acting(actor)
-        return await self.records(user, await self.glances(user))
+        return await self.records(user, await self.glances(user), joined=not is_account(actor))
+
+    async def page(
+        self, actor: Actor, query: ConversationQuery, *, after: str | None, limit: int
+    ) -> Sequence[ConversationRecord]:
+        """Return up to *limit* that were made after the one with the sid *after* (None: from the first on).
+
+        From the store, in one query; without their last messages, which such a list does not show at Twilio.
+        """
+        if query.state is not None:
+            await self._movements.settle_due()
+        sought = Sought(
+            state=query.state,
+            created_from=None if query.created_from is None else to_milliseconds(query.created_from),
+            created_until=None if query.created_until is None else to_milliseconds(query.created_until),
+        )
+        async with self._database.read() as connection:
+            found = await table.page(connection, sought, after=after, limit=limit)
+        settled = await self._movements.settled({row.thread_id: row for row, _ in found})
+        return [
+            records.conversation(Known(settled[row.thread_id], latest=newest), joined=False)
+            for row, newest in found
+        ]
+
+    async def move_due(self) -> Sequence[StateMove]:
+        """Move on those whose time has come, and return what moved, once to one caller of any process."""
+        return await self._movements.move_due()
 
     async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
         """Change it. Errors as `create` and `get`; `ForbiddenError` 50107, `ConflictError` 50377 once it is closed."""
-        check_conversation(
-            changed(changes.friendly_name, None),
-            changed(changes.unique_name, None),
-            changed(changes.attributes, None),
-        )
-        check_state(changed(changes.state, "active"))
+        _check(actor, changes)
         row, joined = await self._look(actor, await self.find(actor, sid))
         user = await self._identities.acting(actor)
         for permission in _needed(changes):
-            await self._roles.check_member(actor.identity, user.id, row, permission)
+            await authority.check_member(self._roles, actor, user.id, row, permission)
         if unique_name := changed(changes.unique_name, None):
             await self._check_free(unique_name, row)
+        if changes.state == "inactive":
+            await self._movements.complete(row.thread_id)
         renames = changes.friendly_name is not UNCHANGED
         row = await (
             self._rename(actor, row, changes) if renames else self._edits.write(row.thread_id, changes)
@@ -158,8 +203,8 @@ class Conversations:
         """Delete it for everyone; errors as `get`."""
         row, _ = await self._look(actor, await self.find(actor, sid))
         user = await self._identities.acting(actor)
-        await self._roles.check_member(actor.identity, user.id, row, Permission.DELETE_CONVERSATION)
-        delete = removal(lambda user: self._delete_thread(user, row.thread_id))
+        await authority.check_member(self._roles, actor, user.id, row, Permission.DELETE_CONVERSATION)
+        delete = removal(lambda user: self._acs.delete(user, row.thread_id))
         await self.as_member_or_creator(actor, row, delete)
         await self._mark_deleted(row.thread_id)
         self._threads.pop(sid, None)
@@ -172,12 +217,13 @@ class Conversations:
             raise _not_found()
         async with self._database.read() as connection:
             row = await table.by_sid(connection, sid)
-        if row is None:
+        if row is None and not is_account(actor):  # which has no threads of its own
             user = await self._identities.acting(actor)
             mine = [each for each in await self.glances(user) if conversation_sid(each) == sid]
             row = (await self._rows(user, mine)).get(mine[0]) if mine else None
-        self._remember(existing(row))
-        return existing(row)
+        found = await self._settled(existing(row))
+        self._remember(found)
+        return found
 
     async def thread_id(self, actor: Actor, sid: str) -> str:
         """Return the thread of a conversation; it never changes, so it is looked up once. Errors as `find`."""
@@ -185,26 +231,46 @@ class Conversations:
         return known if known is not None else (await self.find(actor, sid)).thread_id
 
     async def open_thread_id(self, actor: Actor, sid: str) -> str:
+        """Return the thread of a conversation to write to; errors as `opened`."""
+        return (await self.opened(actor, sid)).thread_id
+
+    async def opened(self, actor: Actor, sid: str) -> Opened:
         """Return the thread of a conversation to write to. `ConflictError` 50377 if it is closed; errors as `find`.
 
-        That it is open is remembered for as long as whoever closes it waits before they say so.
+        That it is open is remembered for as long as whoever closes it waits before they say so. So is that it is active:
+        of a message that comes in the moment when it is not any more, whoever looks at the conversation takes note.
         """
         thread_id = await self.thread_id(actor, sid)
-        if self._open_until.get(thread_id, 0) <= self._now():
-            looked_at = self._now()
-            check_open(existing(await self.row(thread_id)))
-            if len(self._open_until) >= KNOWN_THREADS:
-                self._open_until.clear()
-            self._open_until[thread_id] = looked_at + int(NOTICE * 1000)
-        return thread_id
+        if self._open_until.get(thread_id, 0) > self._now():
+            return Opened(thread_id)
+        looked_at = self._now()
+        row = await self._settled(existing(await self.row(thread_id)))
+        check_open(row)
+        if row.state == "inactive":
+            return Opened(thread_id, is_inactive=True)
+        if len(self._open_until) >= KNOWN_THREADS:
+            self._open_until.clear()
+        self._open_until[thread_id] = looked_at + int(NOTICE * 1000)
+        return Opened(thread_id)
+
+    async def wake(self, thread_id: str, message_id: int) -> None:
+        """Make a conversation active again into which a message was sent."""
+        await self._movements.wake(thread_id, message_id)
+
+    async def settle(self, row: Conversation) -> None:
+        """Write down what time and messages have done to a conversation."""
+        await self._settled(row)
 
     async def as_member_or_creator(
         self, actor: Actor, row: Conversation, call: Callable[[AcsUser], Awaitable[T]]
     ) -> T:
         """Run *call* as the actor; if ACS refuses and the actor made the conversation, as the steward.
 
-        Raises the port's errors: `ForbiddenError` 50430, `NotFoundError` 50350.
+        For the account, as the steward or a stand-in. Raises the port's errors: `ForbiddenError` 50430, `NotFoundError`
+        50350, and for the account `TranslationGapError` instead of the first.
         """
+        if is_account(actor):
+            return await self._stand_ins.act(row.thread_id, lambda user: self._as(user, call))
         user = await self._identities.acting(actor)
         with translated(Subject.CONVERSATION):
             try:
@@ -218,8 +284,7 @@ class Conversations:
         """Run *call* on a thread as the steward. `NotFoundError` 50350 where the thread is gone."""
         steward = await self._identities.steward()
         try:
-            with translated(Subject.CONVERSATION):
-                return await self._retries.idempotent(lambda: call(steward))
+            return await self._as(steward, call)
         except TwilsockUpstreamError as error:
             if error.status in (403, 404):
                 raise _not_found() from error
@@ -228,24 +293,22 @@ class Conversations:
     async def glances(self, user: AcsUser) -> dict[str, ThreadGlance]:
         """Return what ACS lists of the user's threads, by thread id."""
         with translated(Subject.CONVERSATION):
-            listed = self._clients.chat(user).list_chat_threads(results_per_page=THREADS_PER_PAGE)
-            threads = await items(listed, self._retries)
-        return {
-            each.id: ThreadGlance(each.topic, each.last_message_received_on)
-            for each in threads
-            if each.deleted_on is None
-        }
+            return await self._acs.glances(user, self._retries)
 
     async def records(
-        self, user: AcsUser, glances: Mapping[str, ThreadGlance]
+        self, user: AcsUser, glances: Mapping[str, ThreadGlance], *, joined: bool = True
     ) -> Sequence[ConversationRecord]:
         """Return the conversations of threads the user is a member of, in ascending order of sid."""
         rows = await self._rows(user, list(glances))
         for thread_id, row in rows.items():
             rows[thread_id] = await self._noticed(user, row, glances[thread_id].topic)
         known = await self._known(user, rows)
-        found = [records.conversation(each, joined=True) for each in known.values()]
+        found = [records.conversation(each, joined=joined) for each in known.values()]
         return sorted(found, key=lambda each: each.sid)
+
+    async def rows_of(self, user: AcsUser) -> Collection[Conversation]:
+        """Return the rows of all conversations that a user is a member of, made by whomever."""
+        return (await self._rows(user, list(await self.glances(user)))).values()
 
     async def follow_topic(self, user: AcsUser, thread_id: str, listed: str) -> bool:
         """Have the store follow a topic that was listed; say whether it has it now. The change feed tells it."""
@@ -270,7 +333,7 @@ class Conversations:
             return True
         try:
             with translated(Subject.CONVERSATION):
-                await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+                await self._retries.idempotent(lambda: self._acs.properties(user, thread_id))
         except (ForbiddenError, NotFoundError) as error:
             return isinstance(error, NotFoundError)
         return False
@@ -278,36 +341,37 @@ class Conversations:
     # Making and reading
 
     async def _new_thread(self, actor: Actor, draft: ConversationDraft) -> Conversation:
-        steward = await self._identities.steward()
         topic = topic_of(draft.friendly_name, draft.unique_name)
-        token = str(uuid.uuid4())
-        chat = self._clients.chat(steward)
-        with translated(Subject.CONVERSATION):
-            created = await self._retries.idempotent(
-                lambda: chat.create_chat_thread(topic, idempotency_token=token)
-            )
-        thread: ChatThreadProperties = created.chat_thread
-        if not thread.id:
-            raise InvalidResponseError("ACS made a thread and did not say which")
+        thread_id = await self._as(await self._identities.steward(), self._acs.making(topic))
         now = self._now()
-        return Conversation(
-            sid=conversation_sid(thread.id),
-            thread_id=thread.id,
+        row = Conversation(
+            sid=conversation_sid(thread_id),
+            thread_id=thread_id,
             unique_name=draft.unique_name or None,
             friendly_name=draft.friendly_name or None,
             topic=topic,
             attributes=draft.attributes,
             created_by=actor.identity,
-            created_at=now,
+            created_at=now if draft.date_created is None else to_milliseconds(draft.date_created),
             updated_at=now,
-            state="active",
+            state=draft.state,
             state_updated_at=now,
             native=False,
             deleted_at=None,
+            inactive_after=draft.timers.inactive,
+            closed_after=draft.timers.closed,
+            extras=draft.extras,
+            date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
+            quiet_after=0 if draft.state == "inactive" else None,
         )
+        return timers.scheduled(row)
 
-    async def _delete_thread(self, user: AcsUser, thread_id: str) -> None:
-        await self._clients.chat(user).delete_chat_thread(thread_id)
+    async def _as(self, user: AcsUser, call: Callable[[AcsUser], Awaitable[T]]) -> T:
+        with translated(Subject.CONVERSATION):
+            return await self._retries.idempotent(lambda: call(user))
+
+    async def _settled(self, row: Conversation) -> Conversation:
+        return (await self._movements.settled({row.thread_id: row}))[row.thread_id]
 
     async def _check_free(self, unique_name: str, row: Conversation | None = None) -> None:
         """Refuse a name that another conversation than *row* has, unless that one is gone at ACS."""
@@ -343,6 +407,8 @@ class Conversations:
 
     async def _look(self, actor: Actor, row: Conversation) -> tuple[Conversation, bool]:
         """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`."""
+        if is_account(actor):
+            return await self._look_for_account(actor, row), False
 
         async def look(user: AcsUser) -> tuple[str, str]:
             return user.id, await self._topic(user, row)
@@ -351,9 +417,19 @@ class Conversations:
         joined = acted_as == (await self._identities.acting(actor)).id
         return await self._edits.observe(row, topic), joined
 
+    async def _look_for_account(self, actor: Actor, row: Conversation) -> Conversation:
+        """Do the same for the account: what nobody can look at is as the store has it, and what is gone, gone there too."""
+        try:
+            topic = await self.as_member_or_creator(actor, row, lambda user: self._topic(user, row))
+        except TranslationGapError:
+            return row
+        except NotFoundError:
+            await self._mark_deleted(row.thread_id)
+            raise
+        return await self._edits.observe(row, topic)
+
     async def _topic(self, user: AcsUser, row: Conversation) -> str:
-        thread = await self._clients.thread(user, row.thread_id).get_properties()
-        return thread.topic or row.topic
+        return (await self._acs.properties(user, row.thread_id)).topic or row.topic
 
     async def _rename(self, actor: Actor, row: Conversation, changes: ConversationChanges) -> Conversation:
         """Change the friendly name, and what else *changes* say, in the steps that `conversation_edits` explains."""
@@ -364,12 +440,11 @@ class Conversations:
         topic = topic_of(*names)
         crossed = await self._edits.announce(row.thread_id, changes)
 
-        async def rename(user: AcsUser) -> None:
-            await self._clients.thread(user, row.thread_id).update_topic(topic)
-
         try:
-            await self.as_member_or_creator(actor, row, rename)
-        except TwilsockUpstreamError:
+            await self.as_member_or_creator(
+                actor, row, lambda user: self._acs.rename(user, row.thread_id, topic)
+            )
+        except (TwilsockUpstreamError, TranslationGapError):
             await self._edits.withdraw(row.thread_id, changes)
             raise
         written = await self._edits.write(row.thread_id, changes, topic=topic)
@@ -386,7 +461,12 @@ class Conversations:
         async with self._database.read() as connection:
             own = await participants.of_user(connection, user.id, rows)
             newest = await ledger.newest(connection, rows)
-        return {each: Known(row, own.get(each), newest.get(each)) for each, row in rows.items()}
+            timed = [each for each, row in rows.items() if timers.has_timers(row)]
+            latest = await ledger.newest_ids(connection, timed)
+        return {
+            each: Known(row, own.get(each), newest.get(each), latest.get(each, 0))
+            for each, row in rows.items()
+        }
 
     async def _noticed(self, user: AcsUser, row: Conversation, listed: str) -> Conversation:
         """Return the row as it is once a listing, which may be older than the row, gave the topic *listed*."""
@@ -408,13 +488,14 @@ class Conversations:
             batch = strangers[start : start + ADOPTIONS_AT_ONCE]
             adopted = await asyncio.gather(*(self._adopt(user, each) for each in batch))
             rows |= {row.thread_id: row for row in adopted if row is not None}
-        return {thread_id: row for thread_id, row in rows.items() if row.deleted_at is None}
+        there = {thread_id: row for thread_id, row in rows.items() if row.deleted_at is None}
+        return await self._movements.settled(there)
 
     async def _adopt(self, user: AcsUser, thread_id: str) -> Conversation | None:
         """Make a row for a thread; None if the user lost it meanwhile."""
         try:
             with translated(Subject.CONVERSATION):
-                thread = await self._retries.idempotent(self._clients.thread(user, thread_id).get_properties)
+                thread = await self._retries.idempotent(lambda: self._acs.properties(user, thread_id))
         except (ForbiddenError, NotFoundError):
             return None
         maker = thread.created_by.raw_id
@@ -430,7 +511,8 @@ class Conversations:
             return await table.by_thread(connection, thread_id)
 
     def _made_by(self, actor: Actor, row: Conversation) -> bool:
-        return row.created_by == actor.identity and not self._identities.direct
+        """Say whether the actor made it. What the account made is not that of a user who happens to be called as it is."""
+        return row.created_by == actor.identity != SYSTEM and not self._identities.direct
 
     def _remember(self, row: Conversation) -> None:
         if len(self._threads) >= KNOWN_THREADS:
@@ -439,6 +521,18 @@ class Conversations:
 
     def _now(self) -> int:
         return to_milliseconds(self._clock())
+
+
+def _check(actor: Actor, changes: ConversationChanges) -> None:
+    """Refuse what *changes* may not say, whatever the conversation."""
+    authority.check_conversation_changes(actor, changes)
+    check_conversation(
+        changed(changes.friendly_name, None),
+        changed(changes.unique_name, None),
+        changed(changes.attributes, None),
+    )
+    check_state(changed(changes.state, "active"))
+    timers.check_timers(changed(changes.timers, Timers()))
 
 
 def _needed(changes: ConversationChanges) -> Iterator[Permission]:

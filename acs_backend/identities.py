@@ -6,6 +6,10 @@ An identity gets an ACS user when it is first seen, and keeps it: the store has 
 new identity at once both create an ACS user; the store's unique key decides which one counts, and the loser deletes
 its own. Pairs never change, so they are kept in memory.
 
+A user whom the account deleted keeps the pair, since what they wrote stays. They are made a user again when they are
+seen again: when they sign in, are added to a conversation, or the account acts on their behalf. Another process may
+have deleted them, so what is in memory does not say whether they are one; the store does.
+
 The **steward** is one more such pair, under a reserved identity: a user of the deployment that every process on the
 same store shares. It does what Twilio lets a server do, and no face ever sees it.
 
@@ -15,6 +19,10 @@ their own acts with that one, and when it ends or is revoked, their session ends
 A **native** user may write past this library: their ACS id was told to somebody (`Identities.issue`), or they never
 went through it, in which case their identity *is* their ACS id.
 
+The Twilio account itself (`twilio_compat.account`) has no token. It acts as the steward, or as one of its users with
+tokens issued here; whoever can make such an actor is trusted. Messages that the account sends as one of its users carry
+a seal, made with a **secret** that the store keeps with the steward (`acs_backend.imprints`).
+
 In **direct mode** there is no access key: no users can be made and no tokens issued, so only bearers of an ACS token
 act, and what needs the steward or a new user raises `DirectModeError`.
 """
@@ -23,12 +31,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from azure.communication.identity import CommunicationTokenScope, CommunicationUserIdentifier
 from azure.core.credentials import AccessToken
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.credentials import IssuedToken, PresentedToken
@@ -39,6 +50,7 @@ from acs_backend.sids import user_sid
 from acs_backend.store import identities as table
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
+from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import (
     ArgumentError,
     ConfigurationError,
@@ -47,12 +59,14 @@ from twilio_compat.errors import (
     LimitError,
     TokenError,
 )
-from twilio_compat.records import Actor, IssuedIdentity
+from twilio_compat.records import Actor, ActorKind, IssuedIdentity
 from twilio_compat.settings import ENVIRONMENT, Settings
 from twilio_compat.tokens import IDENTITY_LIMIT, UnverifiedToken, check_expiry, read_token, verify_token
 
 STEWARD = "twilio-acs-compat:steward"
 """The reserved identity under which the store keeps the steward."""
+_KEPT_AS = "secret"
+"""Under which name the steward's attributes have the secret; nobody is ever told of the steward."""
 SESSIONS = 10_000
 """Signed-in tokens kept in memory, least recently used first out."""
 _RAW_ID = re.compile(r"8:(acs|gcch-acs|dod-acs|spool):.")
@@ -83,6 +97,7 @@ class Identities:
         self._users: dict[str, AcsUser] = {}
         self._sessions: OrderedDict[str, AcsUser] = OrderedDict()
         self._creating: dict[str, asyncio.Lock] = {}
+        self._secret: bytes | None = None
 
     @property
     def direct(self) -> bool:
@@ -98,8 +113,24 @@ class Identities:
             )
         return await self._user(STEWARD)
 
+    async def secret(self) -> bytes:
+        """Return what nobody knows but those who share the store, drawn when it is first asked for. `DirectModeError`."""
+        if self._secret is None:
+            await self.steward()
+            async with self._database.read() as connection:
+                found = await self._kept_secret(connection)
+            self._secret = bytes.fromhex(found or await self._draw_secret())
+        return self._secret
+
     async def acting(self, actor: Actor) -> AcsUser:
-        """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended."""
+        """Return the ACS user that *actor* acts as. `TokenError` 20104 once the actor's token has ended.
+
+        The account acts as the steward, or as the user on whose behalf it does (errors as `acs_id`, `DirectModeError`).
+        """
+        if actor.kind is ActorKind.ACCOUNT:
+            return await self.steward()
+        if actor.kind is ActorKind.ON_BEHALF:
+            return await self.user(actor.identity)
         if actor.expires_at <= self._clock():
             raise TokenError("Access Token expired or expiration date invalid", code=20104)
         user = self._sessions.get(actor.token)
@@ -108,6 +139,10 @@ class Identities:
         self._sessions.move_to_end(actor.token)
         return user
 
+    async def user(self, identity: str) -> AcsUser:
+        """Return the ACS user of *identity*, made when it is new, acting with tokens issued here. Errors as `acs_id`."""
+        return self.by_acs_id(await self.acs_id(identity))
+
     def by_acs_id(self, acs_id: str) -> AcsUser:
         """Return an ACS user of the resource, acting with tokens issued here. `DirectModeError` in direct mode."""
         if self.direct:
@@ -115,9 +150,11 @@ class Identities:
                 "Acting as another user takes a token for them, for which the connection string is needed; "
                 "set COMMUNICATION_SERVICES_CONNECTION_STRING"
             )
-        return AcsUser(
-            acs_id, IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
-        )
+        user = self._users.get(acs_id)
+        if user is None:
+            token = IssuedToken(lambda: self._issue_token(acs_id), lambda: self._clock().timestamp())
+            user = self._users[acs_id] = AcsUser(acs_id, token)
+        return user
 
     async def acs_id(self, identity: str) -> str:
         """Return the ACS id of *identity*, which gets a user when it has none. A raw ACS id is its own.
@@ -126,13 +163,55 @@ class Identities:
         """
         if is_raw_id(identity):
             return identity
-        return await self._acs_id(checked_identity(identity))
+        acs_id = await self._acs_id(checked_identity(identity))
+        await self.revive(acs_id)
+        return acs_id
+
+    async def add(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow]
+    ) -> table.IdentityRow | None:
+        """Make a user of *identity*, whose row is what *complete* makes of a plain one; None where there is one."""
+        async with self._creating.setdefault(identity, asyncio.Lock()):
+            row = await self._find(identity)
+            if row is None:
+                row, is_new = await self._create(identity, complete)
+                return row if is_new else None
+        return await self._add_again(identity, complete)
+
+    async def _add_again(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow]
+    ) -> table.IdentityRow | None:
+        now = self._now()
+        async with self._database.write() as connection:
+            row = await table.find(connection, identity)
+            if row is None or row.deleted_at is None:
+                return None
+            moved = later(row.updated_at or row.created_at, now)
+            new = complete(replace(row, deleted_at=None, created_at=now, updated_at=moved))
+            await table.save(connection, new)
+        return new
+
+    async def revive(self, acs_id: str) -> None:
+        """Make a user of who was one and was deleted; nothing changes for all others."""
+        async with self._database.read() as connection:
+            row = await table.by_acs_id(connection, acs_id)
+        if row is not None and row.deleted_at is not None:
+            async with self._database.write() as connection:
+                await table.revive(connection, acs_id, self._now())
+
+    async def revoke_tokens(self, acs_id: str) -> None:
+        """Have ACS refuse all tokens that were issued for a user so far."""
+        user = CommunicationUserIdentifier(acs_id)
+        with translated(Subject.ACCESS_KEY):
+            await self._retries.idempotent(lambda: self._clients.identity().revoke_tokens(user))
 
     async def known_acs_id(self, identity: str) -> str | None:
         """Return the ACS id of *identity* if it has been seen before; nothing is made. `ArgumentError`: no text."""
         check_text(identity, "An identity")
         if is_raw_id(identity):
             return identity
+        if (known := self._acs_ids.get(identity)) is not None and identity != STEWARD:
+            return known
         row = None if identity == STEWARD else await self._find(identity)
         return None if row is None else row.acs_id
 
@@ -152,7 +231,7 @@ class Identities:
 
     async def issue(self, identity: str, *, with_token: bool = True) -> IssuedIdentity:
         """Tell the ACS user of *identity*, and issue a token for it. From then on that user counts as native."""
-        acs_id = await self._acs_id(_unprefixed(checked_identity(identity)))
+        acs_id = await self.acs_id(_unprefixed(identity))
         await self._mark_native(identity)
         if not with_token:
             return IssuedIdentity(identity=identity, acs_user_id=acs_id)
@@ -175,28 +254,49 @@ class Identities:
         `TokenError` where it is refused; `ConfigurationError` where a Twilio token cannot be verified for want of
         a setting.
         """
-        unverified = read_token(token)
-        if unverified.is_twilio:
-            return await self._sign_in_with_twilio(token)
-        return await self._sign_in_with_acs(token, unverified)
+        actor = self.verified(token)
+        if actor is not None:
+            return await self.admit(actor)
+        return await self._sign_in_with_acs(token, read_token(token))
 
-    # Signing in
-
-    async def _sign_in_with_twilio(self, token: str) -> Actor:
+    def verified(self, token: str) -> Actor | None:
+        """Return whom a Twilio access token stands for, None for a token of another kind. Errors as `sign_in`."""
+        if not read_token(token).is_twilio:
+            return None
         key, secret = self._twilio_key()
         verified = verify_token(token, key=key, secret=secret, now=self._clock())
         if is_raw_id(verified.identity) or verified.identity == STEWARD:
             raise TokenError(
                 "Identity reserved: it has the form of an ACS user id, or is the steward's", code=50203
             )
-        actor = Actor(
+        return Actor(
             identity=verified.identity,
             token=token,
             expires_at=verified.expires_at,
             service_sid=verified.service_sid,
         )
-        await self.acting(actor)
+
+    async def admit(self, actor: Actor) -> Actor:
+        """Make a user here of whoever is `verified`, unless they are one."""
+        await self.revive((await self.acting(actor)).id)
         return actor
+
+    async def _draw_secret(self) -> str:
+        """Draw the secret, unless another process has meanwhile, and return it."""
+        async with self._database.write() as connection:
+            found = await self._kept_secret(connection)
+            if found is None:
+                found = secrets.token_hex(32)
+                await table.set_attributes(connection, STEWARD, {_KEPT_AS: found})
+        return found
+
+    async def _kept_secret(self, connection: AsyncConnection) -> str | None:
+        row = await table.find(connection, STEWARD)
+        kept = row.attributes if row is not None and isinstance(row.attributes, dict) else {}
+        found = kept.get(_KEPT_AS)
+        return found if isinstance(found, str) else None
+
+    # Signing in
 
     def _twilio_key(self) -> tuple[str, str]:
         """Return the API key and its secret; the error names all that is missing for signing in with them."""
@@ -218,6 +318,7 @@ class Identities:
             raise TokenError("Identity reserved: this is the token of the deployment's own user", code=50203)
         if not await self.native([acs_id]):
             await self._mark_native(name)  # whoever made this token may make one for an ACS client
+        await self.revive(acs_id)
         self._remember(token, user)
         return Actor(identity=name, token=token, expires_at=unverified.expires_at)
 
@@ -243,18 +344,14 @@ class Identities:
     # Making users and tokens
 
     async def _user(self, identity: str) -> AcsUser:
-        user = self._users.get(identity)
-        if user is None:
-            acs_id = await self._acs_id(identity)
-            user = self._users.setdefault(identity, self.by_acs_id(acs_id))
-        return user
+        return self.by_acs_id(await self._acs_id(identity))
 
     async def _acs_id(self, identity: str) -> str:
         known = self._acs_ids.get(identity)
         if known is not None:
             return known
         async with self._creating.setdefault(identity, asyncio.Lock()):
-            row = await self._find(identity) or await self._create(identity)
+            row = await self._find(identity) or (await self._create(identity))[0]
         self._creating.pop(identity, None)
         self._names[row.acs_id] = identity
         return self._acs_ids.setdefault(identity, row.acs_id)
@@ -263,7 +360,10 @@ class Identities:
         async with self._database.read() as connection:
             return await table.find(connection, identity)
 
-    async def _create(self, identity: str) -> table.IdentityRow:
+    async def _create(
+        self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow] = lambda row: row
+    ) -> tuple[table.IdentityRow, bool]:
+        """Make an ACS user for *identity*; return the row that counts, and whether it is of this one."""
         if self.direct:
             raise DirectModeError(
                 f"{identity!r} has no ACS user that is known here, and without a connection string none can be made; "
@@ -271,14 +371,14 @@ class Identities:
             )
         with translated(Subject.ACCESS_KEY):
             created = await self._retries.idempotent(self._clients.identity().create_user)
-        row = self._new_row(identity, created.properties["id"])
+        row = complete(self._new_row(identity, created.properties["id"]))
         async with self._database.write() as connection:
             if await table.insert_new(connection, row):
-                return row
+                return row, True
             winner = await table.find(connection, identity)
         with translated(Subject.ACCESS_KEY):
             await self._retries.idempotent(lambda: self._clients.identity().delete_user(created))
-        return winner or row
+        return winner or row, False
 
     def _new_row(self, identity: str, acs_id: str) -> table.IdentityRow:
         return table.IdentityRow(
@@ -288,8 +388,11 @@ class Identities:
             friendly_name=identity,
             attributes={},
             native=False,
-            created_at=int(self._clock().timestamp() * 1000),
+            created_at=self._now(),
         )
+
+    def _now(self) -> int:
+        return to_milliseconds(self._clock())
 
     async def _issue_token(self, acs_id: str) -> AccessToken:
         """Return a token whose ``expires_on`` is in epoch seconds; the SDK hands out a date as text."""

@@ -5,18 +5,23 @@ hash of the blob's name. The store has the rest: content type, true file name, s
 signature: good for a while, for anyone who has it. SIDs cannot be guessed, so who knows one may have a URL, as at
 Twilio.
 
+A file is named by one message, as at Twilio. Whoever sends one claims its files first, under the mutation id of the
+message, so that a send may be repeated; who is told that the message was not sent gives them back.
+
 A file that a native ACS client links to (see `acs_backend.message_codec`) has a row with its URL in place of a blob
 name, and that URL is all there is to give. Only names made here are signed: the container may hold what others keep.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar, cast
 from urllib.parse import quote
 
 from azure.core.pipeline.transport import AioHttpTransport
@@ -29,12 +34,33 @@ from acs_backend.sids import MEDIA, is_sid, media_sid
 from acs_backend.store import media as table
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
-from twilio_compat.errors import LimitError, NotFoundError
-from twilio_compat.records import MEGABYTE, Actor, MediaRecord, MediaUpload
+from acs_backend.times import to_time
+from twilio_compat.account import StoredMedia
+from twilio_compat.errors import (
+    ArgumentError,
+    ConfigurationError,
+    LimitError,
+    NotFoundError,
+    RateLimitedError,
+    TranslationGapError,
+    TwilsockUpstreamError,
+)
+from twilio_compat.records import MEGABYTE, Actor, MediaCategory, MediaRecord, MediaUpload, MessageDraft
 from twilio_compat.settings import Settings
+
+T = TypeVar("T")
 
 SIZE_LIMIT = 150 * MEGABYTE
 """Bytes of one file, Twilio's limit for chat."""
+DELETED_AT_ONCE = 16
+_NOT_SENT = (
+    ArgumentError,
+    ConfigurationError,
+    RateLimitedError,
+    TranslationGapError,
+    TwilsockUpstreamError,
+)
+"""Errors after which a message certainly does not exist."""
 _KNOWN_BLOBS = 10_000
 _OWN_NAME = re.compile(r"[0-9a-f]{32}/[A-Za-z0-9._-]+\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -84,9 +110,45 @@ class Media:
         """Return, by sid, URLs that are good for a short while. `NotFoundError` 50507."""
         return await self._urls(media_sids, self._settings.temporary_url_lifetime)
 
+    async def get(self, sid: str) -> StoredMedia:
+        """Fetch one, and where it is. `NotFoundError` 50507."""
+        return _stored(await self._find(sid))
+
+    async def delete(self, sid: str) -> None:
+        """Remove the file; messages that name it keep doing so. `NotFoundError` 50507.
+
+        Doing it again finishes what was broken off. Of a file that lies elsewhere only the record goes.
+        """
+        name = (await self._find(sid)).row.blob_name
+        if _OWN_NAME.match(name):
+            await self._blobs.delete(name)
+        async with self._database.write() as connection:
+            await table.remove(connection, sid)
+        self._blob_names.pop(sid, None)
+
+    async def delete_all(self) -> None:
+        """Remove all files."""
+        while files := await self._some():
+            await asyncio.gather(*(self.delete(sid) for sid, _ in files))
+
     async def attachment_urls(self, media: Sequence[MediaRecord]) -> Mapping[str, str]:
         """Return, by sid, URLs for the metadata of a message, which are good for longer. `NotFoundError` 50507."""
         return await self._urls([each.sid for each in media], self._settings.attachment_url_lifetime)
+
+    async def naming(self, draft: MessageDraft, send: Callable[[], Awaitable[T]]) -> T:
+        """Send a message, which alone may name its files. `TwilsockUpstreamError` 50508 where another one does."""
+        if not draft.media:
+            return await send()
+        sids, mutation_id = {each.sid for each in draft.media}, draft.mutation_id
+        async with self._database.write() as connection:
+            if not await table.claim(connection, sids, mutation_id):
+                raise _not_to_be_named(sids - (await table.blob_names(connection, sids)).keys())
+        try:
+            return await send()
+        except _NOT_SENT:
+            async with self._database.write() as connection:
+                await table.release(connection, sids, mutation_id)
+            raise
 
     def attach(self, media: Sequence[MediaRecord], thread_id: str, message_id: int) -> None:
         """Note which message names *media*; returns at once, since that message was sent whatever comes of it."""
@@ -130,12 +192,23 @@ class Media:
 
     # Finding
 
+    async def _find(self, sid: str) -> table.Placed:
+        async with self._database.read() as connection:
+            found = await table.find(connection, sid) if is_sid(sid, MEDIA) else None
+        if found is None:
+            raise _not_found([sid])
+        return found
+
+    async def _some(self) -> Sequence[tuple[str, str]]:
+        async with self._database.read() as connection:
+            return await table.some(connection, limit=DELETED_AT_ONCE)
+
     async def _urls(self, sids: Collection[str], lifetime: float) -> dict[str, str]:
         names = {sid: self._blob_names[sid] for sid in sids if sid in self._blob_names}
         names |= await self._look_up([sid for sid in sids if sid not in names and is_sid(sid, MEDIA)])
         missing = [sid for sid in sids if sid not in names]
         if missing:
-            raise NotFoundError(f"Media not found: {', '.join(missing)}", code=50507)
+            raise _not_found(missing)
         expiry = self._clock() + timedelta(seconds=lifetime)
         return {sid: self._url(names[sid], expiry) for sid in sids}
 
@@ -175,6 +248,33 @@ class _Counted:
         self.size += len(chunk)
         _check_size(self.size)
         return chunk
+
+
+def _stored(found: table.Placed) -> StoredMedia:
+    row = found.row
+    return StoredMedia(
+        media=MediaRecord(
+            sid=row.sid,
+            content_type=row.content_type,
+            size=row.size,
+            filename=row.filename,
+            category=cast(MediaCategory, row.category),
+        ),
+        author=row.author,
+        date_created=to_time(row.created_at),
+        conversation_sid=found.conversation_sid,
+        message_sid=found.message_sid,
+    )
+
+
+def _not_found(sids: Collection[str]) -> NotFoundError:
+    return NotFoundError(f"Media not found: {', '.join(sids)}", code=50507)
+
+
+def _not_to_be_named(gone: Collection[str]) -> TwilsockUpstreamError:
+    if gone:
+        return _not_found(gone)
+    return TwilsockUpstreamError("Media already sent with another message", code=50508)
 
 
 def _check_size(size: int) -> None:

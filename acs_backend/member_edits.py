@@ -25,7 +25,7 @@ from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
 from acs_backend.times import later, to_milliseconds
-from twilio_compat.records import ParticipantChanges, UserConversationChanges
+from twilio_compat.records import UNCHANGED, ParticipantChanges, Unchanged, UserConversationChanges
 from twilio_compat.sameness import same
 
 Edit = Callable[[Participant, int], Participant]
@@ -34,11 +34,26 @@ Edit = Callable[[Participant, int], Participant]
 
 def edited(row: Participant, changes: ParticipantChanges, now: int) -> Participant:
     """Return *row* with *changes*."""
-    attributes = changed(changes.attributes, row.attributes)
-    new = replace(row, attributes=attributes, role_sid=changed(changes.role_sid, row.role_sid))
-    if new == row and same(new.attributes, row.attributes):
+    new = replace(
+        _moved(row, changes, now),
+        attributes=changed(changes.attributes, row.attributes),
+        role_sid=changed(changes.role_sid, row.role_sid),
+        date_created=_milliseconds(changes.date_created, row.date_created),
+    )
+    if new == row and same(new.attributes, row.attributes) and changes.date_updated is UNCHANGED:
         return row
-    return replace(new, updated_at=later(row.updated_at, now))
+    shown = _milliseconds(changes.date_updated, None)
+    return replace(new, updated_at=later(row.updated_at, now), date_updated=shown)
+
+
+def _moved(row: Participant, changes: ParticipantChanges, now: int) -> Participant:
+    """Return *row* with the read horizon that the account says, and the time that it says, if it says any."""
+    new = _read_to(row, changed(changes.last_read_message_index, row.last_read_index), now)
+    return replace(new, last_read_at=_milliseconds(changes.last_read_timestamp, new.last_read_at))
+
+
+def _milliseconds(time: datetime | Unchanged, old: int | None) -> int | None:
+    return old if isinstance(time, Unchanged) else to_milliseconds(time)
 
 
 def stood(row: Participant, changes: UserConversationChanges, now: int) -> Participant:

@@ -23,9 +23,11 @@ the content. The rest is metadata, in two groups:
   ``twContent``    what that template had, filled in, as JSON: a later change of it is no change of the message
   ===============  =====================================================================================
 
+  and what the account says of a message (`acs_backend.imprints`), which is carried here and not looked into.
+
 Keys and values together stay within a budget of UTF-8 bytes. They are placed in the order: ``twId``, ``twBody``,
-``twMore``, ``hasAttachment`` and ``attachmentUrl``, ``twAttributes``, ``twMedia``, ``twSubject``, ``twContentSid``,
-``twContent``, ``fileSharingMetadata``. Of those, the attributes, media, subject and template go to the overflow where
+``twMore``, ``hasAttachment`` and ``attachmentUrl``, what the account says, ``twAttributes``, ``twMedia``, ``twSubject``, ``twContentSid``,
+``twContent``, ``fileSharingMetadata``. Of those, what the account says, attributes, media, subject and template go to the overflow where
 they do not fit; the keys for ACS clients are left out, since the media can still be read. The overflow's id is the
 hash of its text, so writing it twice is harmless and an edit never changes what another reader is about to read.
 
@@ -47,6 +49,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from acs_backend import imprints
 from acs_backend.sids import media_sid
 from twilio_compat.errors import ArgumentError, ConfigurationError, LimitError, TwilsockUpstreamError
 from twilio_compat.records import JSONValue, MediaRecord, MessageDraft
@@ -70,7 +73,7 @@ ID, BODY, MORE = "twId", "twBody", "twMore"
 ATTRIBUTES, MEDIA, SUBJECT = "twAttributes", "twMedia", "twSubject"
 EDITOR = "twEditor"
 CONTENT_SID, CONTENT = "twContentSid", "twContent"
-KEPT = (ATTRIBUTES, MEDIA, SUBJECT, CONTENT_SID, CONTENT)
+KEPT = (*imprints.KEYS, ATTRIBUTES, MEDIA, SUBJECT, CONTENT_SID, CONTENT)
 """What must be read back, in the order in which it is placed."""
 HAS_ATTACHMENT, ATTACHMENT_URL, FILES = "hasAttachment", "attachmentUrl", "fileSharingMetadata"
 OWN_KEYS = frozenset({ID, BODY, MORE, *KEPT, EDITOR, HAS_ATTACHMENT, ATTACHMENT_URL, FILES})
@@ -104,6 +107,8 @@ class DecodedMessage:
     content_sid: str | None = None
     content: Mapping[str, JSONValue] = field(default_factory=dict)
     """What the content template had, filled in, by type."""
+    imprint: Mapping[str, str] = field(default_factory=dict)
+    """What is said as the account says it, by key; whether the account said so is not known here."""
 
 
 def encode(
@@ -112,20 +117,21 @@ def encode(
     *,
     budget: int,
     content: Mapping[str, JSONValue] | None = None,
+    imprint: Mapping[str, str] | None = None,
 ) -> EncodedMessage:
     """Return *draft* as ACS content and metadata of at most *budget* bytes.
 
-    *media_urls* gives the URL of each of the draft's media by sid, *content* what its template has, filled in. An
-    empty ``draft.mutation_id`` keeps a message that an ACS client wrote one of theirs. `LimitError` 50504 (body),
-    50303 (attributes) and 20422 (subject), `TwilsockUpstreamError` 50304 for attributes that are not JSON,
-    `ArgumentError` for text that is not Unicode.
+    *media_urls* gives the URL of each of the draft's media by sid, *content* what its template has, filled in, and
+    *imprint* what the account says of it. An empty ``draft.mutation_id`` keeps a message that an ACS client wrote one of
+    theirs. `LimitError` 50504 (body), 50303 (attributes) and 20422 (subject), `TwilsockUpstreamError` 50304 for
+    attributes that are not JSON, `ArgumentError` for text that is not Unicode.
     """
     if budget < SMALLEST_BUDGET:
         raise ConfigurationError(f"metadata_budget is {budget}; it must be at least {SMALLEST_BUDGET} bytes")
     text = _content(draft)
     ids = _ids(draft, text)
     shown = _shown(draft.media, media_urls)
-    kept = _kept(draft, content)
+    kept = {**(imprint or {}), **_kept(draft, content)}
     space, left_over = _fill(ids | shown, kept, budget)
     overflow_id = overflow = None
     if left_over:
@@ -173,6 +179,7 @@ def decode(content: str, metadata: Mapping[str, str], overflow: str | None = Non
         editor=metadata.get(EDITOR) or None,
         content_sid=kept.get(CONTENT_SID) or None,
         content=template if isinstance(template, dict) else {},
+        imprint={key: kept[key] for key in imprints.KEYS if key in kept},
     )
 
 

@@ -11,6 +11,10 @@ Who is a member, ACS says; the store adds what ACS has no place for. Two things 
 A row stands as long as its member may write, from before the one until after the other: whether somebody may write
 past this library is read from the rows (`acs_backend.ledger.ledger`), whatever dies in between.
 
+The account adds, changes and removes as the steward, or as a member where the steward is none. The dates that it wants
+shown of somebody who is imported are kept beside those of what really happened, by which it is told whom a message was
+for, and of two adds at once which one was first.
+
 Joining oneself, and adding by the creator before joining, is the steward's work, since ACS lets only members add.
 """
 
@@ -24,9 +28,10 @@ from datetime import UTC, datetime, timedelta
 from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acs_backend import records
+from acs_backend import authority, records
 from acs_backend.arrivals import Arrivals, arrived
-from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes
+from acs_backend.authority import is_account
+from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes, check_horizon
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
@@ -38,10 +43,11 @@ from acs_backend.ledger.listings import Listings
 from acs_backend.member_edits import MemberEdits, edited
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import Retries, removal
-from acs_backend.roles import Permission, Roles, checked_channel_role
+from acs_backend.roles import Permission, Roles
 from acs_backend.sids import participant_sid
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as conversation_table
+from acs_backend.store import identities as identity_table
 from acs_backend.store import participants as table
 from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation
@@ -50,6 +56,7 @@ from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
     ConflictError,
+    ForbiddenError,
     LimitError,
     NotFoundError,
     TranslationGapError,
@@ -114,12 +121,18 @@ class Participants:
     # The port
 
     async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
-        """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`."""
+        """Add a member. `ConflictError` 50433, `LimitError` 50417, 50303; errors of `Conversations.get`.
+
+        For the account also `NotFoundError` 50109 (role).
+        """
+        authority.check_participant_draft(actor, draft)
         check_attributes(draft.attributes, PARTICIPANT_ATTRIBUTES)
+        if draft.role_sid is not None:
+            await self._roles.check_is(draft.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
         user = await self._identities.acting(actor)
-        joins = draft.identity in (actor.identity, user.id)
+        joins = not is_account(actor) and draft.identity in (actor.identity, user.id)
         roster = await (self._roster_for_joining if joins else self._roster_for_adding)(actor, conversation)
         acs_id = user.id if joins else await self._identities.acs_id(draft.identity)
         if acs_id in roster.acs_ids:
@@ -135,6 +148,7 @@ class Participants:
             await self._withdraw(row)
             raise
         async with self._database.write() as connection:
+            await identity_table.revive(connection, acs_id, to_milliseconds(self._clock()))
             await self._announce(connection, conversation, acs_id)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
@@ -159,19 +173,27 @@ class Participants:
     ) -> ParticipantRecord:
         """Change a member. `NotFoundError` 50432, 50109 (role); `ForbiddenError` 50107; `LimitError` 50303.
 
-        Members may change their own attributes, the conversation's admins everybody's, and roles.
+        Members may change their own attributes, the conversation's admins everybody's, and roles. For the account also
+        `TwilsockUpstreamError` 50421.
         """
+        authority.check_participant_changes(actor, changes)
+        check_horizon(changed(changes.last_read_message_index, None))
         check_attributes(changed(changes.attributes, None), PARTICIPANT_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
-            checked_channel_role(changes.role_sid)
+            await self._roles.check_is(changes.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
         check_open(conversation)
-        acs_id = await self._member(await self._roster(actor, conversation), conversation, sid_or_identity)
+        roster = await self._roster(actor, conversation)
+        acs_id = await self._member(roster, conversation, sid_or_identity)
         user = await self._identities.acting(actor)
-        await self._roles.check_member(
-            actor.identity, user.id, conversation, *_needed(changes, own=acs_id == user.id)
+        await authority.check_member(
+            self._roles, actor, user.id, conversation, *_needed(changes, own=acs_id == user.id)
         )
         row = await self._edits.edit(conversation, acs_id, lambda old, now: edited(old, changes, now))
+        self._recent.pop(conversation.thread_id, None)
+        if changes.last_read_message_index is not UNCHANGED:
+            member = self._identities.by_acs_id(acs_id)
+            await self._receipts.pass_on(member, conversation.thread_id, roster.rows.get(acs_id), row)
         return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
@@ -179,6 +201,8 @@ class Participants:
 
         Native ones are told by an errand; but where the store does not know the actor, ACS says whether they may type.
         """
+        if is_account(actor):
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
         user = await self._identities.acting(actor)
         thread_id = (await self._conversations.find(actor, conversation_sid)).thread_id
         notify = self._typing_notice(actor, user, thread_id)
@@ -199,12 +223,24 @@ class Participants:
         roster = await self._roster(actor, conversation)
         leaving = await self._member(roster, conversation, sid_or_identity)
         user = await self._identities.acting(actor)
-        if leaving != user.id:
-            needed = Permission.REMOVE_PARTICIPANT
-            await self._roles.check_member(actor.identity, user.id, conversation, needed)
+        needed = Permission.LEAVE_CONVERSATION if leaving == user.id else Permission.REMOVE_PARTICIPANT
+        await authority.check_member(self._roles, actor, user.id, conversation, needed)
         await self._remove(actor, conversation, leaving)
 
     # For the other parts
+
+    async def leave(self, user: AcsUser, conversation: Conversation) -> None:
+        """Take a user out of a conversation, whoever wants that; it is no error where they are no member."""
+        thread, leaving = (
+            self._clients.thread(user, conversation.thread_id),
+            CommunicationUserIdentifier(user.id),
+        )
+        try:
+            with translated(Subject.CONVERSATION):
+                await self._retries.idempotent(lambda: thread.remove_participant(leaving))
+        except (ForbiddenError, NotFoundError):
+            pass
+        await self._note_gone(conversation, user.id)
 
     async def records(
         self,
@@ -216,15 +252,20 @@ class Participants:
         if rows is None:
             rows = await self.rows(conversation.thread_id)
         names = await self._identities.names(acs_ids)
+        await self.look_up_roles(row.role_sid for row in rows.values())
         return [
             self.record(conversation, names[each], rows.get(each) or records.without_row(conversation, each))
             for each in acs_ids
             if each in names
         ]
 
+    async def look_up_roles(self, given: Iterable[str | None]) -> None:
+        """Have `record` tell roles that members were *given* as they are now, or were up to a second ago."""
+        await self._roles.book(given=given)
+
     def record(self, conversation: Conversation, identity: str, row: Participant) -> ParticipantRecord:
         """Return one member as the port tells them."""
-        return records.participant(conversation, identity, row, self._roles.defaults)
+        return records.participant(conversation, identity, row, self._roles.known)
 
     async def note_arrivals(self, conversation: Conversation, listing: Iterable[Entry]) -> None:
         """Make the rows of those who came past this library, as a listing of the thread tells it."""
@@ -274,11 +315,13 @@ class Participants:
         """Return the members as seen by who adds somebody. `ForbiddenError` 50430, 50107 for who may not."""
         roster = await self._roster(actor, conversation)
         user = await self._identities.acting(actor)
-        await self._roles.check_member(actor.identity, user.id, conversation, Permission.ADD_PARTICIPANT)
+        await authority.check_member(self._roles, actor, user.id, conversation, Permission.ADD_PARTICIPANT)
         return roster
 
     async def _roster_for_joining(self, actor: Actor, conversation: Conversation) -> _Roster:
         """Return the members as seen by the steward, through whom anybody may join."""
+        joining = await self._identities.acting(actor)
+        await authority.check_user(self._roles, actor, joining.id, Permission.JOIN_CONVERSATION)
         rows = await self.rows(conversation.thread_id)
         user, acs_ids = await self._conversations.as_steward(lambda each: self._members(each, conversation))
         return _Roster(user, acs_ids, rows)
@@ -335,6 +378,9 @@ class Participants:
             attributes=draft.attributes,
             created_at=now,
             updated_at=now,
+            role_sid=draft.role_sid,
+            date_created=None if draft.date_created is None else to_milliseconds(draft.date_created),
+            date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
         )
         async with self._database.write() as connection:
             if not await table.claim(connection, row, over=over):
@@ -364,6 +410,9 @@ class Participants:
         leaves = acs_id == (await self._identities.acting(actor)).id
         gone = {403, 404} if leaves else {404}  # who has left may not even ask
         await self._conversations.as_member_or_creator(actor, conversation, removal(remove, gone=gone))
+        await self._note_gone(conversation, acs_id)
+
+    async def _note_gone(self, conversation: Conversation, acs_id: str) -> None:
         await self._mark_if_native(conversation, acs_id)
         async with self._database.write() as connection:
             await table.remove(connection, conversation.thread_id, acs_id)

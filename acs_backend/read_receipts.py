@@ -31,6 +31,7 @@ from acs_backend.store import messages as table
 from acs_backend.store import participants
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
+from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.errors import TwilioCompatError
 
@@ -69,6 +70,22 @@ class ReadReceipts:
         self._edits = MemberEdits(database, clock)
         self._errands = Errands("A read receipt", Subject.MESSAGE)
         self._collected: dict[str, datetime] = {}
+
+    async def pass_on(
+        self, user: AcsUser, thread_id: str, before: Participant | None, now: Participant
+    ) -> None:
+        """Have ACS told of the user's horizon where it moved on; of one that went back it cannot be."""
+        old = -1 if before is None or before.last_read_index is None else before.last_read_index
+        if now.last_read_index is None or now.last_read_index <= old:
+            self.take_back(user, thread_id)
+            return
+        async with self._database.read() as connection:
+            covered = await table.around(
+                connection, thread_id, start=now.last_read_index, older=True, limit=1
+            )
+            members = await participants.of_thread(connection, thread_id)
+        if covered and len(members) <= MOST_MEMBERS:
+            self.send(user, thread_id, covered[0].message_id)
 
     def send(self, user: AcsUser, thread_id: str, message_id: int) -> None:
         """Tell ACS that the user has read a thread up to a message; returns at once."""

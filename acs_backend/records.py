@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from acs_backend.roles import DefaultRoles
+from acs_backend import timers
+from acs_backend.permissions import RoleBook
 from acs_backend.sids import participant_sid, user_sid
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.identities import IdentityRow
@@ -17,6 +18,7 @@ from twilio_compat.records import (
     ConversationState,
     LastMessage,
     ParticipantRecord,
+    Timers,
     UserRecord,
 )
 
@@ -28,11 +30,15 @@ class Known:
     row: Conversation
     own: Participant | None = None
     newest: LedgerRow | None = None
+    latest: int = 0
+    """The id of the newest message, deleted or not, where the conversation has timers."""
 
 
 def conversation(known: Known, *, joined: bool) -> ConversationRecord:
     """Return a conversation as a member, or somebody who is none, sees it."""
     row, own = known.row, known.own if joined else None
+    latest = max(known.latest, 0 if known.newest is None else known.newest.message_id)
+    ahead = {move.to: to_time(move.at) for move in timers.moves_ahead(row, latest)}
     return ConversationRecord(
         sid=row.sid,
         friendly_name=row.friendly_name,
@@ -40,17 +46,22 @@ def conversation(known: Known, *, joined: bool) -> ConversationRecord:
         attributes=row.attributes,
         created_by=row.created_by,
         date_created=to_time(row.created_at),
-        date_updated=to_time(row.updated_at),
+        date_updated=to_time(_shown(row.date_updated, row.updated_at)),
         state=ConversationState(current=row.state, date_updated=to_time(row.state_updated_at)),
         last_message=_last_message(known.newest),
         joined=joined,
         last_read_message_index=None if own is None else own.last_read_index,
         notification_level=(None if own is None else own.notification_level) or "default",
+        timers=Timers(inactive=row.inactive_after, closed=row.closed_after),
+        date_inactive=ahead.get("inactive"),
+        date_closed=ahead.get("closed"),
+        extras=row.extras,
+        changed_at=None if row.date_updated is None else to_time(row.updated_at),
     )
 
 
 def participant(
-    conversation: Conversation, identity: str, row: Participant, defaults: DefaultRoles
+    conversation: Conversation, identity: str, row: Participant, roles: RoleBook
 ) -> ParticipantRecord:
     """Return a member."""
     return ParticipantRecord(
@@ -58,11 +69,12 @@ def participant(
         conversation_sid=conversation.sid,
         identity=identity,
         attributes=row.attributes,
-        date_created=to_time(row.created_at),
-        date_updated=to_time(row.updated_at),
-        role_sid=row.role_sid or defaults.of_member(conversation, identity),
+        date_created=to_time(_shown(row.date_created, row.created_at)),
+        date_updated=to_time(_shown(row.date_updated, row.updated_at)),
+        role_sid=roles.of_member(conversation, identity, row.role_sid),
         last_read_message_index=row.last_read_index,
         last_read_timestamp=_last_read(row),
+        changed_at=None if row.date_updated is None else to_time(row.updated_at),
     )
 
 
@@ -81,7 +93,7 @@ def without_row(conversation: Conversation, acs_id: str, created_at: int | None 
 
 def user(
     row: IdentityRow,
-    defaults: DefaultRoles,
+    roles: RoleBook,
     *,
     is_online: bool | None = None,
     is_notifiable: bool | None = None,
@@ -92,10 +104,11 @@ def user(
         identity=row.identity,
         friendly_name=row.friendly_name,
         attributes=row.attributes,
-        role_sid=row.role_sid or defaults.user,
+        role_sid=roles.of_user(row.role_sid),
         is_online=is_online,
         is_notifiable=is_notifiable,
         date_updated=to_time(row.created_at if row.updated_at is None else row.updated_at),
+        date_created=to_time(row.created_at) if row.created_at else None,
     )
 
 
@@ -110,6 +123,11 @@ def native_user(acs_id: str) -> IdentityRow:
         native=True,
         created_at=0,
     )
+
+
+def _shown(wanted: int | None, actual: int) -> int:
+    """Return the date to show, which an account may have given."""
+    return actual if wanted is None else wanted
 
 
 def _last_read(row: Participant) -> datetime | None:

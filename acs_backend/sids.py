@@ -17,6 +17,7 @@ USER = "US"
 MEDIA = "ME"
 RECEIPT = "DY"
 ROLE = "RL"
+SERVICE = "IS"
 BINDING = "BS"
 
 _DIGITS = re.compile(r"[0-9a-f]{32}\Z")
@@ -50,6 +51,11 @@ def user_sid(acs_id: str) -> str:
 def role_sid(friendly_name: str) -> str:
     """Return the RL sid of a role; the same in every deployment."""
     return _derive(ROLE, friendly_name)
+
+
+def service_sid(endpoint: str) -> str:
+    """Return the IS sid of the default service of an ACS resource."""
+    return _derive(SERVICE, endpoint)
 
 
 def media_sid(blob_name: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from acs_backend import authority
 from acs_backend.checks import changed, check_horizon
 from acs_backend.clients import AcsUser
 from acs_backend.conversations import Conversations
@@ -22,13 +23,16 @@ from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.recorder import Recorder
 from acs_backend.member_edits import MemberEdits, stood
-from acs_backend.read_receipts import MOST_MEMBERS, ReadReceipts
+from acs_backend.read_receipts import ReadReceipts
+from acs_backend.roles import Permission, Roles
+from acs_backend.sids import participant_sid
 from acs_backend.store import messages as ledger_table
 from acs_backend.store import participants as table
 from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
-from twilio_compat.records import Actor, UserConversationChanges, UserConversationRecord
+from twilio_compat.errors import ForbiddenError
+from twilio_compat.records import UNCHANGED, Actor, UserConversationChanges, UserConversationRecord
 
 GLANCE = 20
 """Entries of a thread that a look at what is new asks for."""
@@ -58,6 +62,7 @@ class UserConversations:
         ledger: Ledger,
         recorder: Recorder,
         receipts: ReadReceipts,
+        roles: Roles,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -68,12 +73,13 @@ class UserConversations:
         self._ledger = ledger
         self._recorder = recorder
         self._receipts = receipts
+        self._roles = roles
         self._edits = MemberEdits(database, clock)
 
     async def get(self, actor: Actor, conversation_sid: str) -> UserConversationRecord:
         """Tell it. `NotFoundError` 50350, `ForbiddenError` 50430."""
         place = await self._enter(actor, conversation_sid)
-        return await self._record(place.conversation, place.row)
+        return await self._record(place.user, place.conversation, place.row)
 
     async def update(
         self, actor: Actor, conversation_sid: str, changes: UserConversationChanges
@@ -81,15 +87,21 @@ class UserConversations:
         """Change it and tell the outcome; errors as `get`, and `TwilsockUpstreamError` 50421."""
         check_horizon(changed(changes.last_read_message_index, None))
         place = await self._enter(actor, conversation_sid)
+        if changes.notification_level is not UNCHANGED:
+            await authority.check_member(
+                self._roles, actor, place.user.id, place.conversation, Permission.EDIT_NOTIFICATION_LEVEL
+            )
         row = await self._edits.edit(
             place.conversation, place.user.id, lambda old, now: stood(old, changes, now)
         )
         if row != place.row:
-            await self._pass_on(place, row)
-        return await self._record(place.conversation, row)
+            await self._receipts.pass_on(place.user, place.thread_id, place.row, row)
+        return await self._record(place.user, place.conversation, row)
 
     async def _enter(self, actor: Actor, sid: str) -> _Place:
-        """Bring the ledger up to date, and make sure that the actor is a member."""
+        """Bring the ledger up to date, and make sure that the actor is a member, which the account never is."""
+        if authority.is_account(actor):
+            raise ForbiddenError("Participant is not a member of conversation", code=50430)
         user = await self._identities.acting(actor)
         conversation = await self._conversations.find(actor, sid)
         row = await self._own(user, conversation)
@@ -103,21 +115,9 @@ class UserConversations:
             own = await table.of_user(connection, user.id, [conversation.thread_id])
         return own.get(conversation.thread_id)
 
-    async def _pass_on(self, place: _Place, row: Participant) -> None:
-        """Have ACS told of a horizon that moved on; of one that went back it cannot be."""
-        before = -1 if place.row is None or place.row.last_read_index is None else place.row.last_read_index
-        if row.last_read_index is None or row.last_read_index <= before:
-            self._receipts.take_back(place.user, place.thread_id)
-            return
-        async with self._database.read() as connection:
-            covered = await ledger_table.around(
-                connection, place.thread_id, start=row.last_read_index, older=True, limit=1
-            )
-            members = await table.of_thread(connection, place.thread_id)
-        if covered and len(members) <= MOST_MEMBERS:
-            self._receipts.send(place.user, place.thread_id, covered[0].message_id)
-
-    async def _record(self, conversation: Conversation, row: Participant | None) -> UserConversationRecord:
+    async def _record(
+        self, user: AcsUser, conversation: Conversation, row: Participant | None
+    ) -> UserConversationRecord:
         horizon = None if row is None else row.last_read_index
         unread = None
         if horizon is not None:
@@ -128,4 +128,5 @@ class UserConversations:
             unread_messages_count=unread,
             last_read_message_index=horizon,
             notification_level=(None if row is None else row.notification_level) or "default",
+            participant_sid=participant_sid(conversation.thread_id, user.id),
         )

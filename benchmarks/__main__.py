@@ -15,6 +15,8 @@ from benchmarks.ledger_cost import Cost, ledger_cost
 from benchmarks.measure import Result, compare
 from benchmarks.opening import opening, prepare
 from benchmarks.reading import back_through, newest_pages
+from benchmarks.rest import PEER as TWILIO_PYTHON
+from benchmarks.rest import compare_clients
 from benchmarks.whereabouts import shares
 
 PEER = "official SDK"
@@ -23,6 +25,11 @@ Sending. Each contestant sends short text messages to the emulator, which runs i
 senders at once, each a user with a conversation of their own, each message after the last one's acknowledgement. The
 facade also listens, as it always does, and gives each message its index. Medians of rounds taken in turn; CPU is the
 client's alone."""
+
+REST = """\
+The REST client. messages.create with twilio_compat.rest.Client on the emulator, and with twilio.rest.Client over HTTP to a
+server on this machine that answers at once and does nothing: so many threads on one client, each with a conversation of
+its own. Medians of rounds taken in turn; CPU is the client's alone."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Options:
     stores: tuple[str, ...]
     conversations: int
     paged: int
+    threads: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,15 @@ class Section:
 @click.option("--conversations", default=500, show_default=True, help="Conversations of the client to open.")
 @click.option("--paged", default=10_000, show_default=True, help="Messages to go back through.")
 @click.option(
-    "--only", multiple=True, type=click.Choice(["sending", "ledger", "opening", "reading", "paging"])
+    "--threads",
+    multiple=True,
+    type=int,
+    default=(1, 50),
+    show_default=True,
+    help="Threads on one REST client.",
+)
+@click.option(
+    "--only", multiple=True, type=click.Choice(["sending", "ledger", "opening", "reading", "paging", "rest"])
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def main(only: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
@@ -140,12 +156,22 @@ def _paging(options: Options) -> Section:
     return Section([line], asdict(found))
 
 
+def _rest(options: Options) -> Section:
+    results: list[Result] = []
+    with running_emulator(scheme=options.scheme) as deployment:
+        for number in options.threads:
+            count = options.messages if number > 1 else max(1, options.messages // 2)
+            results += compare_clients(deployment, threads=number, messages=count, rounds=options.rounds)
+    return Section([REST, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
+
+
 SECTIONS: dict[str, Callable[[Options], Section]] = {
     "sending": _sending,
     "ledger": _ledger,
     "opening": _opening,
     "reading": _reading,
     "paging": _paging,
+    "rest": _rest,
 }
 
 
@@ -156,6 +182,21 @@ def _table(results: list[Result]) -> list[str]:
         cpu = f"{each.cpu * 1e6:.0f} us"
         ratio = each.rate / peer.rate
         lines.append(f"{each.senders:>7}  {each.name:<14}{each.rate:>11.0f}{cpu:>13}{ratio:>12.2f}x")
+    return lines
+
+
+def _rest_table(results: list[Result]) -> list[str]:
+    lines = [
+        f"{'threads':>7}  {'contestant':<19}{'creates/s':>11}{'CPU/call':>11}{'rate vs twilio-python':>23}"
+    ]
+    for each in results:
+        peer = next(
+            other for other in results if (other.name, other.senders) == (TWILIO_PYTHON, each.senders)
+        )
+        cpu = f"{each.cpu * 1e6:.0f} us"
+        lines.append(
+            f"{each.senders:>7}  {each.name:<19}{each.rate:>11.0f}{cpu:>11}{each.rate / peer.rate:>22.2f}x"
+        )
     return lines
 
 

@@ -270,6 +270,16 @@ class Roles(Protocol):
         """Change them. `NotFoundError` 50100, 50109."""
 
 
+class Reachability(Protocol):
+    """Whether a service keeps track of who is there (`Backend.reachability_enabled`)."""
+
+    async def is_on(self) -> bool:
+        """Say so: what the account wanted, or else what the settings say."""
+
+    async def switch(self, enabled: bool) -> None:
+        """Have it do so, or not, in all processes; it counts for whoever connects from now on."""
+
+
 class AccountMedia(Media, Protocol):
     """Uploaded files, whoever uploaded them."""
 
@@ -404,6 +414,10 @@ class AccountBackend(Backend, Protocol):
     @property
     def roles(self) -> Roles:
         """Roles."""
+
+    @property
+    def reachability(self) -> Reachability:
+        """Reachability."""
 
     @property
     def services(self) -> Services:

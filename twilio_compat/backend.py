@@ -244,7 +244,7 @@ class Backend(Protocol):
 
 
 def open_backend(settings: Settings) -> Backend:
-    """Return the backend that ``settings.backend`` names; its adapter must be installed."""
+    """Return the backend that ``settings.backend`` names, with webhooks; its adapter must be installed."""
     found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if settings.backend not in found:
         known = ", ".join(sorted(found)) or "none: is twilio-acs-compat installed?"
@@ -252,4 +252,6 @@ def open_backend(settings: Settings) -> Backend:
     backend = found[settings.backend].load()(settings)
     if not isinstance(backend, Backend):
         raise ConfigurationError(f"The entry point of backend {settings.backend!r} does not return a Backend")
-    return backend
+    from twilio_compat.webhooks.opening import with_webhooks  # which stands on the port, as faces do
+
+    return with_webhooks(backend, settings)

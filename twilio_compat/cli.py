@@ -17,6 +17,7 @@ from twilio_compat.content_commands import content
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import IssuedIdentity
 from twilio_compat.settings import Settings
+from twilio_compat.webhook_commands import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,6 +53,7 @@ def identity(name: str, token: bool, timeout: float, as_json: bool) -> None:
 
 
 commands.add_command(content)
+commands.add_command(webhooks)
 
 
 def main() -> None:

@@ -94,6 +94,8 @@ class Connection:
         renewed = await backend.sign_in(token)
         if renewed.identity != actor.identity:
             raise TokenError(f"The token is for {renewed.identity!r}, the client is {actor.identity!r}")
+        if renewed.service_sid != actor.service_sid:
+            raise TokenError(f"The token is for service {renewed.service_sid}, not {actor.service_sid}")
         self._session.renew(renewed)
         self.token = token
         self._watch.watch(renewed.expires_at)
@@ -132,6 +134,7 @@ class Connection:
 
     async def _start(self, backend: Backend, token: str) -> None:
         actor = await backend.sign_in(token)
+        backend = await backend.of(actor.service_sid)
         self._myself = await backend.users.get(actor, actor.identity)
         self._session.act(backend, actor)
         self._watch.watch(actor.expires_at)

@@ -46,6 +46,7 @@ class ChangeTeller:
         if not news:
             return []
         facts = await self._lookups.facts(user.id, news)
+        await self._participants.look_up_roles(change_contents.role_given(each.content) for each in news)
         events = [self._event(each, user, facts) for each in news]
         return [each for each in events if each is not None]
 

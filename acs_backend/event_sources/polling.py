@@ -32,9 +32,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
+from acs_backend.authority import is_account
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversations import Conversations
 from acs_backend.errors import Subject, translated
+from acs_backend.event_sources import account_view
 from acs_backend.event_sources.change_feed import ChangeFeed
 from acs_backend.event_sources.change_teller import ChangeTeller
 from acs_backend.event_sources.hub import Hub
@@ -189,7 +191,8 @@ class Subscription:
             else:
                 self._pace.begin()
                 await self._advance(self._step)
-        return self._outbox.popleft()
+        event = self._outbox.popleft()
+        return account_view.told(event) if is_account(self._actor) else event
 
     def end(self) -> None:
         """Tell nothing more."""

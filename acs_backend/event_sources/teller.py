@@ -58,6 +58,8 @@ class Teller:
                 events += _of_message(conversation, cursor, entry, rows, messages)
             else:
                 events += await self._of_members(user, conversation, entry)
+        if conversation.state == "inactive":
+            await self._conversations.settle(conversation)  # what is news here may have made it active
         return events
 
     async def collect_receipts(self, user: AcsUser, thread_id: str) -> None:

@@ -60,7 +60,9 @@ class Change:
 
 
 CHANNEL = "twilio_compat_changes"
-"""What PostgreSQL notifies its listeners on."""
+"""What PostgreSQL notifies its listeners on; of a schema of its own, with its name behind it."""
+SCHEMA = "schema of the store"
+"""The execution option of an engine that names its schema, if it has one of its own."""
 ADDED = "change added"
 """Key in the ``info`` of a connection whose transaction adds a change."""
 KEPT_MS = 3_600_000
@@ -95,8 +97,14 @@ async def add(
 def _returning(connection: AsyncConnection, row: Insert) -> ReturningInsert[Any]:
     """Return a statement that gives the id, and on PostgreSQL notifies the listeners with the commit."""
     if connection.dialect.name == "postgresql":
-        return row.returning(changes.c.change_id, func.pg_notify(CHANNEL, ""))
+        options = connection.sync_connection.get_execution_options() if connection.sync_connection else {}
+        return row.returning(changes.c.change_id, func.pg_notify(channel(options.get(SCHEMA)), ""))
     return row.returning(changes.c.change_id)
+
+
+def channel(schema: str | None) -> str:
+    """Return what PostgreSQL notifies the listeners of a schema on; None: of the usual one."""
+    return CHANNEL if schema is None else f"{CHANNEL}_{schema}"
 
 
 async def newest(connection: AsyncConnection) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,16 +35,37 @@ class IdentityRow:
 
 async def find(connection: AsyncConnection, identity: str) -> IdentityRow | None:
     """Return the row of *identity*, if there is one."""
-    rows = await connection.execute(select(identities).where(identities.c.identity == identity))
-    found = rows.mappings().one_or_none()
-    return None if found is None else _row(found)
+    return await _one(connection, identities.c.identity == identity)
 
 
 async def by_acs_id(connection: AsyncConnection, acs_id: str) -> IdentityRow | None:
     """Return the row of an ACS user, if there is one."""
-    rows = await connection.execute(select(identities).where(identities.c.acs_id == acs_id))
-    found = rows.mappings().one_or_none()
-    return None if found is None else _row(found)
+    return await _one(connection, identities.c.acs_id == acs_id)
+
+
+async def by_sid(connection: AsyncConnection, sid: str) -> IdentityRow | None:
+    """Return the row with this sid, if there is one."""
+    return await _one(connection, identities.c.sid == sid)
+
+
+async def page(
+    connection: AsyncConnection, after: IdentityRow | None, *, without: str, limit: int
+) -> list[IdentityRow]:
+    """Return up to *limit* users that were made after *after*, in that order; *without* is no user."""
+    shown = identities.c.deleted_at.is_(None) & (identities.c.identity != without)
+    order = (identities.c.created_at, identities.c.sid)
+    if after is not None:
+        shown &= tuple_(*order) > tuple_(after.created_at, after.sid)
+    rows = await connection.execute(select(identities).where(shown).order_by(*order).limit(limit))
+    return [_row(each) for each in rows.mappings()]
+
+
+async def revive(connection: AsyncConnection, acs_id: str, now: int) -> None:
+    """Make a user of who was one and was deleted; nothing changes for all others. *now* is in epoch milliseconds."""
+    gone = (identities.c.acs_id == acs_id) & identities.c.deleted_at.is_not(None)
+    moved = case((identities.c.updated_at >= now, identities.c.updated_at + 1), else_=now)
+    again = {"deleted_at": None, "created_at": now, "updated_at": moved}
+    await connection.execute(update(identities).where(gone).values(again))
 
 
 async def save(connection: AsyncConnection, row: IdentityRow) -> None:
@@ -92,9 +113,21 @@ async def count_closed(connection: AsyncConnection, acs_ids: Collection[str]) ->
     return counted
 
 
+async def set_attributes(connection: AsyncConnection, identity: str, attributes: JSONValue) -> None:
+    """Write the attributes of *identity*, and nothing else."""
+    of_identity = update(identities).where(identities.c.identity == identity)
+    await connection.execute(of_identity.values(attributes=json.dumps(attributes)))
+
+
 async def mark_native(connection: AsyncConnection, identity: str) -> None:
     """Note that the ACS user of *identity* was told to somebody."""
     await connection.execute(update(identities).where(identities.c.identity == identity).values(native=True))
+
+
+async def _one(connection: AsyncConnection, condition: ColumnElement[bool]) -> IdentityRow | None:
+    rows = await connection.execute(select(identities).where(condition))
+    found = rows.mappings().one_or_none()
+    return None if found is None else _row(found)
 
 
 def _row(found: RowMapping) -> IdentityRow:

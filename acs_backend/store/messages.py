@@ -243,6 +243,16 @@ async def newest(connection: AsyncConnection, thread_ids: Collection[str]) -> di
     return found
 
 
+async def newest_ids(connection: AsyncConnection, thread_ids: Collection[str]) -> dict[str, int]:
+    """Return the id of the newest message of each thread, deleted or not, by thread id; 0 where there is none."""
+    found = dict.fromkeys(thread_ids, 0)
+    for chunk in chunks(thread_ids):
+        newest = select(messages.c.thread_id, func.max(messages.c.message_id).label("newest"))
+        of_chunk = newest.where(messages.c.thread_id.in_(chunk)).group_by(messages.c.thread_id)
+        found |= {row.thread_id: row.newest for row in await connection.execute(of_chunk)}
+    return found
+
+
 async def add_overflow(connection: AsyncConnection, thread_id: str, overflow_id: str, content: str) -> None:
     """Keep what did not fit into a message; the id is made of the content, so a second write changes nothing."""
     values = {"thread_id": thread_id, "overflow_id": overflow_id, "content": content}

@@ -8,10 +8,15 @@ up long before, though later than the server itself would end the longest wait t
 
 A connection may have lost its other end while it lay in the pool, so it is asked before it is used: in one round trip,
 where SQLAlchemy's own question takes three.
+
+A store may be one *schema* of a database among others. Its connections look for tables there alone, and its writes and
+its notifications are its own: turns are taken, and channels named, by schema.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sqlalchemy import event, text
@@ -27,23 +32,32 @@ LONGEST_ANSWER = 45.0
 """Seconds that a statement may take, that which waits for the turn too; the URL may say otherwise."""
 
 _ADVISORY_LOCK = 0x7477_636F
+_NO_TABLES = {"42P01", "3F000"}
+"""What PostgreSQL calls that a table, or a schema, is not there."""
 _TAKE_TURN = text(
     "SELECT set_config('lock_timeout', :wait, true), "
     "set_config('idle_in_transaction_session_timeout', :idle, true), pg_advisory_xact_lock(:key)"
 )
 
 
-async def connect(*arguments: Any, **options: Any) -> Any:
-    """Open a connection of asyncpg's. `ConnectionError` where the server refuses, as while it starts.
+def connector(schema: str | None) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Return what opens connections of asyncpg's, to *schema* or to the usual one.
 
-    SQLAlchemy 2.0 passes asyncpg's own errors on as they are, 2.1 as its own.
+    `ConnectionError` where the server refuses, as while it starts: SQLAlchemy 2.0 passes asyncpg's own errors on as they
+    are, 2.1 as its own.
     """
     import asyncpg  # type: ignore[import-untyped]  # it comes without types
 
-    try:
-        return await asyncpg.connect(*arguments, **{"command_timeout": LONGEST_ANSWER, **options})
-    except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        raise ConnectionError(str(error)) from error
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        try:
+            connection = await asyncpg.connect(*arguments, **{"command_timeout": LONGEST_ANSWER, **options})
+            if schema is not None:
+                await connection.execute(f'SET search_path TO "{schema}"')
+        except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            raise ConnectionError(str(error)) from error
+        return connection
+
+    return connect
 
 
 def check_before_use(engine: AsyncEngine) -> None:
@@ -60,7 +74,29 @@ def check_before_use(engine: AsyncEngine) -> None:
             raise InvalidatePoolError from error
 
 
-async def take_turn(connection: AsyncConnection) -> None:
-    """Wait until no other transaction writes, and keep others from it until this one ends."""
+async def take_turn(connection: AsyncConnection, schema: str | None) -> None:
+    """Wait until no other transaction writes to *schema*, and keep others from it until this one ends."""
     wait, idle = (f"{seconds * 1000:.0f}" for seconds in (LONGEST_WAIT, LONGEST_IDLE))
-    await connection.execute(_TAKE_TURN, {"wait": wait, "idle": idle, "key": _ADVISORY_LOCK})
+    await connection.execute(_TAKE_TURN, {"wait": wait, "idle": idle, "key": _lock(schema)})
+
+
+async def make_schema(connection: AsyncConnection, schema: str) -> None:
+    """Make *schema* where there is none, in a turn."""
+    await connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+
+
+async def drop_schema(connection: AsyncConnection, schema: str) -> None:
+    """Drop *schema* with all that is in it, in a turn."""
+    await connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Say whether *error* says that there are no tables."""
+    return getattr(error, "sqlstate", None) in _NO_TABLES
+
+
+def _lock(schema: str | None) -> int:
+    """Return the number that those who write to *schema* take turns by."""
+    if schema is None:
+        return _ADVISORY_LOCK
+    return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:8], signed=True)

@@ -44,6 +44,11 @@ async def remove(
     await connection.execute(delete(push_registrations).where(which))
 
 
+async def remove_all(connection: AsyncConnection, identity: str) -> None:
+    """Forget all devices of *identity*."""
+    await connection.execute(delete(push_registrations).where(push_registrations.c.identity == identity))
+
+
 async def any_of(connection: AsyncConnection, identity: str) -> bool:
     """Say whether there is a device to notify *identity* at."""
     found = select(push_registrations.c.identity).where(push_registrations.c.identity == identity).limit(1)

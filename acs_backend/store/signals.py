@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from acs_backend.store import sqlite
-from acs_backend.store.changes import CHANNEL
+from acs_backend.store.changes import SCHEMA, channel
 
 LOOK = 0.05
 """Seconds between two looks at the number of a SQLite file."""
@@ -45,7 +45,7 @@ async def from_file(path: str | None) -> AsyncIterator[Signals]:
     if path is None:
         yield _Memory()
         return
-    connection = await sqlite.connect(path)
+    connection = await sqlite.connect(path, make=False)
     try:
         yield _File(connection)
     finally:
@@ -56,7 +56,7 @@ async def from_file(path: str | None) -> AsyncIterator[Signals]:
 async def from_postgresql(engine: AsyncEngine) -> AsyncIterator[Signals]:
     """Open the signals of a PostgreSQL database, on a connection that is none of the pool's any more."""
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        signals = _PostgreSQL(connection)
+        signals = _PostgreSQL(connection, channel(engine.get_execution_options().get(SCHEMA)))
         await signals.listen()
         await connection.run_sync(lambda each: each.detach())
         yield signals
@@ -118,9 +118,10 @@ class _File(_Memory):
 
 
 class _PostgreSQL(_Memory):
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, channel: str) -> None:
         super().__init__()
         self._connection = connection
+        self._channel = channel
         self._ended = False
 
     async def listen(self) -> None:
@@ -129,7 +130,7 @@ class _PostgreSQL(_Memory):
         driver: Any = (await self._connection.get_raw_connection()).driver_connection
         driver.add_termination_listener(lambda _: self._end())
         try:
-            await driver.add_listener(CHANNEL, lambda *_: self.wake())
+            await driver.add_listener(self._channel, lambda *_: self.wake())
         except (InterfaceError, PostgresError) as error:
             raise ConnectionError(f"PostgreSQL does not let us listen: {error}") from error
 

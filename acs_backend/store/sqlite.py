@@ -19,6 +19,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias, TypeVar
+from urllib.parse import quote
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a write waits for one of another process."""
@@ -33,9 +34,13 @@ Value: TypeAlias = str | int | float | bytes | None
 T = TypeVar("T")
 
 
-async def connect(path: str) -> Connection:
-    """Open the database file at *path*, or a new database in memory for ``:memory:``."""
-    raw = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+async def connect(path: str, *, make: bool = True) -> Connection:
+    """Open the database file at *path*, or a new database in memory for ``:memory:``.
+
+    Where there is no file, it is made, or not: `sqlite3.OperationalError`.
+    """
+    name = path if make or path == ":memory:" else f"file:{quote(path)}?mode=rw"
+    raw = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False, uri=name != path)
     try:
         for pragma in _PRAGMAS:
             await patiently(lambda pragma=pragma: raw.execute(pragma).close())  # type: ignore[misc]  # bound now
@@ -62,6 +67,13 @@ async def patiently(step: Callable[[], T]) -> T:
 def _is_busy(error: sqlite3.OperationalError) -> bool:
     """Say so, also where the code says more, as while another process mends what a killed one left behind."""
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Say whether *error* says that there are no tables, or no file."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return "no such table" in str(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN
 
 
 async def to_its_end(step: Callable[[], None]) -> None:

@@ -223,7 +223,7 @@ async def test_a_name_is_free_again_where_the_process_died_that_deleted_its_conv
     await backend.conversations.update(alice, chat.sid, ConversationChanges(unique_name="support"))
     row = await backend.conversations.find(alice, chat.sid)
     await backend.conversations.as_steward(
-        lambda steward: backend.conversations._delete_thread(steward, row.thread_id)
+        lambda steward: backend.conversations._acs.delete(steward, row.thread_id)
     )
     other = await room(backend, alice, "alice")
     named = await backend.conversations.update(alice, other.sid, ConversationChanges(unique_name="support"))

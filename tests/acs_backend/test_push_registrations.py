@@ -7,6 +7,11 @@ from twilio_compat.errors import ArgumentError, NotFoundError
 from twilio_compat.events import Synchronized, UserUpdated
 
 
+@pytest.fixture
+def store_url(shared_store: str) -> str:
+    return shared_store
+
+
 @pytest.mark.parametrize("registration_id", ["a\0b", "\ud800"])
 async def test_a_device_that_no_text_names_is_refused(deployment: Deployment, registration_id: str) -> None:
     backend = deployment.backend()

@@ -9,8 +9,8 @@ import pytest
 
 from acs_backend.clients import AcsUser
 from acs_backend.credentials import PresentedToken
-from acs_backend.reachability import LEASE, MOVED_ON_EVERY, Reachability
-from acs_backend.roles import DefaultRoles
+from acs_backend.reachability import LEASE, MOVED_ON_EVERY, RECENT, Reachability
+from acs_backend.roles import RoleBook, Roles
 from acs_backend.store import changes as feed
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import Deployment, next_of, sign_in
@@ -52,7 +52,15 @@ def clock() -> Clock:
 
 
 def tracked(database: Database, clock: Clock) -> Reachability:
-    return Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=clock.sleep)
+    return Reachability(database, roles(database, clock), enabled=True, clock=clock, sleep=clock.sleep)
+
+
+def untracked(database: Database, clock: Clock) -> Reachability:
+    return Reachability(database, roles(database, clock), enabled=False, clock=clock, sleep=clock.sleep)
+
+
+def roles(database: Database, clock: Clock) -> Roles:
+    return Roles(database, RoleBook(), direct=False, clock=clock)
 
 
 def user(name: str) -> AcsUser:
@@ -89,7 +97,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
     async def die(_: float) -> None:
         await asyncio.Event().wait()
 
-    dead = Reachability(database, DefaultRoles(), enabled=True, clock=clock, sleep=die)
+    dead = Reachability(database, roles(database, clock), enabled=True, clock=clock, sleep=die)
     connection = dead.connected(user("alice"))
     await connection.__aenter__()
     async with tracked(database, clock).connected(user("bob")):
@@ -100,8 +108,7 @@ async def test_whose_process_died_is_told_offline_by_another_one(database: Datab
 
 
 async def test_nobody_is_anything_where_it_is_off(database: Database, clock: Clock) -> None:
-    off = Reachability(database, DefaultRoles(), enabled=False, clock=clock, sleep=clock.sleep)
-    async with off.connected(user("alice")):
+    async with untracked(database, clock).connected(user("alice")):
         assert [] == await told(database)
 
 
@@ -120,3 +127,49 @@ async def test_others_hear_who_comes_goes_and_can_be_notified(deployment: Deploy
             await backend.push_registrations.delete(bob, "fcm")
             assert (await next_of(events, UserUpdated)).user.is_notifiable is False
         assert (await next_of(events, UserUpdated)).user.is_online is False
+
+
+async def test_who_connects_once_it_was_switched_on_is_told_in_every_process(
+    database: Database, clock: Clock
+) -> None:
+    here, there = untracked(database, clock), untracked(database, clock)
+    async with there.connected(user("alice")):
+        await here.switch(True)
+        assert (True, True) == (await here.is_on(), await there.is_on())
+        async with there.connected(user("bob")):
+            assert [("bob", True)] == await told(database)
+
+
+async def test_another_process_notices_the_switch_a_little_later(database: Database, clock: Clock) -> None:
+    here, there = untracked(database, clock), untracked(database, clock)
+    async with there.connected(user("alice")):
+        await here.switch(True)
+    async with there.connected(user("bob")):
+        assert [] == await told(database)
+    await clock.move(RECENT.total_seconds())
+    async with there.connected(user("carol")):
+        assert [("carol", True)] == await told(database)
+
+
+async def test_what_the_account_says_outlasts_the_process_and_what_is_set(
+    database: Database, clock: Clock
+) -> None:
+    await tracked(database, clock).switch(False)
+    restarted = tracked(database, clock)
+    assert not await restarted.is_on()
+    async with restarted.connected(user("alice")):
+        assert [] == await told(database)
+
+
+async def test_a_backend_shows_who_is_there_once_it_is_switched_on(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    alice, bob = await sign_in(backend, "alice", "bob")
+    assert not backend.reachability_enabled
+    async with backend.subscribe(bob):
+        assert (await backend.users.get(alice, "bob")).is_online is None
+    await backend.reachability.switch(True)
+    assert backend.reachability_enabled
+    async with backend.subscribe(bob):
+        assert (await backend.users.get(alice, "bob")).is_online is True
+    await backend.reachability.switch(False)
+    assert (await backend.users.get(alice, "bob")).is_online is None

@@ -28,11 +28,11 @@ def member(
 
 
 def test_the_dates_tell_when_a_state_came_to_be() -> None:
-    assert moment(member(NOW)) == NOW
+    assert NOW == moment(member(NOW))
 
 
 def test_a_date_that_was_imported_does_not() -> None:
-    assert moment(member(LONG_AGO, changed_at=NOW)) == NOW
+    assert NOW == moment(member(LONG_AGO, changed_at=NOW))
 
 
 def test_a_state_with_a_date_from_long_ago_may_be_the_newer_one() -> None:

@@ -25,7 +25,7 @@ from twilio_compat.rest.http import Request, Response, Target, target_of
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.paging import envelope
 from twilio_compat.rest.parameters import PAGING, is_text, read_paging, read_values
-from twilio_compat.rest.routes import VERSION, Route, Routes
+from twilio_compat.rest.routes import VERSION, Match, Route, Routes
 
 WEBHOOK_HEADER: Final = "x-twilio-webhook-enabled"
 
@@ -84,6 +84,15 @@ class Application:
         finally:
             self._running -= 1
 
+    def methods(self, path: str) -> frozenset[str]:
+        """Return how *path*, which is encoded, can be asked: with none, if there is nothing."""
+        return frozenset(self._match(path).routes)
+
+    def takes_file(self, method: str, path: str) -> bool:
+        """Whether the body of a request is a file whatever its content type, rather than parameters."""
+        route = self._match(path).routes.get(method)
+        return route is not None and method == "POST" and route.operation.key in MEDIA_OPERATIONS
+
     async def _answer(self, request: Request) -> _Parts:
         try:
             asked = self._asked(request)
@@ -107,13 +116,16 @@ class Application:
         except ValueError as error:
             raise _RefusedError(not_found(request.url)) from error
         path = unquote(target.path.removeprefix(_PREFIX))
-        match = self._routes.match(target.path.removeprefix(_PREFIX))
-        if not match.routes or not target.path.startswith(_PREFIX) or not is_text(path):
+        match = self._match(target.path)
+        if not match.routes or not is_text(path):
             raise _RefusedError(not_found(path))
         route = match.routes.get(request.method)
         if route is None:
             raise _RefusedError(not_allowed())
         return _Asked(request, target, path, route, match.named(route))
+
+    def _match(self, path: str) -> Match:
+        return self._routes.match(path.removeprefix(_PREFIX) if path.startswith(f"{_PREFIX}/") else "")
 
     async def _call(self, asked: _Asked) -> Call:
         operation, headers, pairs = asked.route.operation, asked.request.headers, asked.target.parameters

@@ -3,6 +3,9 @@
 The words are those that the service has been seen to send, which applications compare. Where it was not seen they are
 the title in Twilio's error dictionary, without the ``Programmable Chat: `` that the older ones begin with: that is how
 those that were seen relate to it. Where something can be said of the one case it follows after a colon.
+
+What is not there is answered with 404 only where the path names it, and then with code 20404 (`twilio_compat.rest.errors`).
+A role or a file that a parameter names, and that is not there, makes the request a bad one: 400.
 """
 
 from __future__ import annotations
@@ -44,14 +47,14 @@ CODES: Final[Mapping[int, Code]] = MappingProxyType(
         50063: Code(429, "Actions per second limit exceeded"),
         50065: Code(400, "Invalid webhook retry count"),
         50074: Code(429, "Global actions per second limit exceeded"),
-        50100: Code(404, "Role not found"),
-        50102: Code(404, "Deployment role not found"),
+        50100: Code(400, "Role not found"),
+        50102: Code(400, "Deployment role not found"),
         50103: Code(400, "Role SID not provided"),
         50104: Code(400, "Permission not found"),
         50105: Code(400, "Invalid role type"),
-        50106: Code(404, "Channel creator role not found"),
+        50106: Code(400, "Channel creator role not found"),
         50107: Code(403, "User unauthorized for command"),
-        50109: Code(404, "Conversation role not found"),
+        50109: Code(400, "Conversation role not found"),
         50200: Code(404, "User not found"),
         50201: Code(409, "User already exists"),
         50203: Code(400, "Identity reserved"),
@@ -111,7 +114,7 @@ CODES: Final[Mapping[int, Code]] = MappingProxyType(
         ),
         50500: Code(404, "Message not found"),
         50504: Code(400, "Message body parameter is too long"),
-        50507: Code(404, "Media not found"),
+        50507: Code(400, "Media not found"),
         50508: Code(400, "Media already sent with another message"),
         50510: Code(400, "Invalid message media SID"),
         50511: Code(400, "Invalid message media content type"),

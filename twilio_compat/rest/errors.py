@@ -70,6 +70,11 @@ _NAMED_IN_PATH: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
 )
 """Of what a code says that it is not there, and where a path names that; in another place a parameter did."""
 
+_BY_STATUS: Final[Mapping[int, int]] = MappingProxyType(
+    {401: 20003, 403: 20003, 404: 20404, 409: 20409, 429: 20429, 503: 20503, 504: 20503}
+)
+"""Codes for errors that come without one."""
+
 
 def problem_of(error: Exception, *, template: str, path: str) -> Problem:
     """Return what *error*, raised by the operation at *template*, is to the caller, who asked for *path*."""
@@ -101,7 +106,7 @@ def not_allowed() -> Problem:
 
 def unauthorized() -> Problem:
     """Return the answer for whoever does not say who they are."""
-    return Problem(20003, "Authentication Error - invalid username", 401)
+    return Problem(20003, "Authenticate", 401)
 
 
 def is_foreseen(error: Exception) -> bool:
@@ -111,7 +116,7 @@ def is_foreseen(error: Exception) -> bool:
 
 def _refusal(error: AnswerError) -> Problem:
     if error.code is None:
-        return Problem(error.status, error.detail, error.status)
+        return Problem(_BY_STATUS.get(error.status, 20422), error.detail, error.status)
     known = CODES.get(error.code)
     return Problem(error.code, error.detail, known.status if known else error.status)
 

@@ -67,6 +67,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "services.bindings.list": _BINDING,
         "services.bindings.fetch": _BINDING,
         "services.bindings.delete": _BINDING,
+        "services.configuration.update": Support(
+            "supported", "`ReachabilityEnabled` counts for users who connect from then on."
+        ),
         "services.configuration.notifications.fetch": _PUSH,
         "services.configuration.notifications.update": _PUSH,
         "webhooks.create": _SCOPED_WEBHOOK,

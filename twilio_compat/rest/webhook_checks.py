@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
+
+import httpx
 
 from twilio_compat.errors import LimitError
 from twilio_compat.rest.call import Call
@@ -41,10 +42,10 @@ def events(call: Call, name: str, known: Collection[str], *, code: int) -> tuple
 
 
 def _is_url(text: str) -> bool:
+    """Say whether a webhook can be called at *text*, which is then parsed as here (`twilio_compat.webhooks.requests`)."""
     try:
-        parts = urlsplit(text)
-        port_is_possible = parts.port is None or parts.port > 0
-    except ValueError:
+        parsed = httpx.URL(text)
+    except httpx.InvalidURL:
         return False
-    written = text.isprintable() and " " not in text
-    return written and parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_possible
+    is_written_out = text.isprintable() and " " not in text
+    return is_written_out and parsed.scheme in ("http", "https") and bool(parsed.host)

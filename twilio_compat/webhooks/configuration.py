@@ -11,10 +11,12 @@ kind                                 name         kept with
 ===================================  ===========  ==============================================
 ``webhooks``                         ``account``  the default service
 ``webhooks``                         ``service``  the service
+``webhooks``                         ``scoped``   the service: that there is, or was, one of the next line; empty
 ``scoped-webhooks CH...``            ``WH...``    the service of the conversation that the kind names
 ===================================  ===========  ==============================================
 
-The REST resources write them; whoever calls webhooks reads them.
+The REST resources write them; whoever calls webhooks reads them. The third spares those who call them a look at each
+conversation in a service that has no webhooks of conversations; `twilio_compat.webhooks.documents` sees to it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from typing import Final, Literal, TypeAlias, cast
 
 from twilio_compat.account import Document, Documents
 from twilio_compat.records import JSONObject, JSONValue
+from twilio_compat.webhooks.events import EVENTS as EVENTS
+from twilio_compat.webhooks.events import POST_EVENTS as POST_EVENTS
+from twilio_compat.webhooks.events import PRE_EVENTS as PRE_EVENTS
 
 Target: TypeAlias = Literal["webhook", "flex"]
 ScopedTarget: TypeAlias = Literal["webhook", "trigger", "studio"]
@@ -33,44 +38,10 @@ ScopedTarget: TypeAlias = Literal["webhook", "trigger", "studio"]
 KIND: Final = "webhooks"
 ACCOUNT: Final = "account"
 SERVICE: Final = "service"
+SCOPED: Final = "scoped"
 MOST_PER_CONVERSATION: Final = 5
-
-PRE_EVENTS: Final = frozenset(
-    {
-        "onConversationAdd",
-        "onConversationRemove",
-        "onConversationUpdate",
-        "onMessageAdd",
-        "onMessageRemove",
-        "onMessageUpdate",
-        "onParticipantAdd",
-        "onParticipantRemove",
-        "onParticipantUpdate",
-        "onUserUpdate",
-    }
-)
-"""What is asked before a thing is done, and may refuse it."""
-
-POST_EVENTS: Final = frozenset(
-    {
-        "onConversationAdded",
-        "onConversationRemoved",
-        "onConversationStateUpdated",
-        "onConversationUpdated",
-        "onDeliveryUpdated",
-        "onMessageAdded",
-        "onMessageRemoved",
-        "onMessageUpdated",
-        "onParticipantAdded",
-        "onParticipantRemoved",
-        "onParticipantUpdated",
-        "onUserAdded",
-        "onUserUpdated",
-    }
-)
-"""What is told after a thing was done."""
-
-EVENTS: Final = PRE_EVENTS | POST_EVENTS
+URLS: Final = ("pre_webhook_url", "post_webhook_url", "url")
+"""What in a document of either kind is a url that is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +121,15 @@ async def forget_scoped(documents: Documents, conversation_sid: str) -> None:
 
 def scoped_kind(conversation_sid: str) -> str:
     """Return under which kind the webhooks of a conversation are kept."""
-    return f"scoped-webhooks {conversation_sid}"
+    return _SCOPED_KIND + conversation_sid
+
+
+def conversation_of(kind: str) -> str | None:
+    """Return the conversation whose webhooks are kept under a kind; None for any other kind."""
+    return kind.removeprefix(_SCOPED_KIND) if kind.startswith(_SCOPED_KIND) else None
+
+
+_SCOPED_KIND: Final = "scoped-webhooks "
 
 
 def from_configuration(configuration: WebhookConfiguration) -> JSONObject:

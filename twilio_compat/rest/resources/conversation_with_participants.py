@@ -24,6 +24,7 @@ from twilio_compat.rest.error_codes import text_of
 from twilio_compat.rest.operation_table import OPERATIONS
 from twilio_compat.rest.parameters import json_value, read_values
 from twilio_compat.rest.resources import conversations, participants
+from twilio_compat.rest.resources.configuration import default_timers
 
 MOST: Final = 10
 """Participants that one request may name, as at Twilio."""
@@ -40,7 +41,7 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType({_plain(each): each for each
 
 async def create(call: Call) -> JSONObject:
     """Make it. Errors of making the one and of adding the others; `LimitError` 50426; `ConflictError` 50433 (twice)."""
-    wanted = conversations.draft(call)
+    wanted = conversations.draft(call, await default_timers(call))
     people = await _checked(call)
     made = await call.backend.conversations.create(call.actor, wanted)
     async with _deleted_on_failure(call, made.sid):

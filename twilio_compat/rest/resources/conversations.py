@@ -24,6 +24,7 @@ from twilio_compat.rest import lookup, paging
 from twilio_compat.rest.call import Call, Handler, Page
 from twilio_compat.rest.parameters import bounds
 from twilio_compat.rest.rendering import attributes_text, iso
+from twilio_compat.rest.resources.configuration import default_timers
 
 MESSAGING_SERVICE: Final = "messaging_service_sid"
 """Under which name `ConversationRecord.extras` keeps it: it is shown, and nothing here acts on it."""
@@ -42,7 +43,8 @@ async def list_(call: Call) -> Page:
 
 async def create(call: Call) -> JSONObject:
     """Make one. `ConflictError` 50353; `LimitError` 50003, 50004, 50303; `TranslationGapError` for e-mail."""
-    return render(call, await call.backend.conversations.create(call.actor, draft(call)))
+    wanted = draft(call, await default_timers(call))
+    return render(call, await call.backend.conversations.create(call.actor, wanted))
 
 
 async def fetch(call: Call) -> JSONObject:
@@ -63,8 +65,8 @@ async def delete(call: Call) -> None:
     await call.backend.conversations.delete(call.actor, await lookup.conversation_sid(call, "Sid"))
 
 
-def draft(call: Call) -> ConversationDraft:
-    """Return what the call wants made. `TranslationGapError` for an address of e-mail."""
+def draft(call: Call, usual: Timers) -> ConversationDraft:
+    """Return what the call wants made; *usual* are the timers unless it says others. `TranslationGapError` for e-mail."""
     refuse_email(call)
     attributes = call.json("Attributes")
     return ConversationDraft(
@@ -72,7 +74,7 @@ def draft(call: Call) -> ConversationDraft:
         unique_name=call.get("UniqueName", str) or None,
         attributes={} if attributes is UNCHANGED else attributes,
         state=cast(ConversationStateName, call.get("State", str) or "active"),
-        timers=_timers(call, Timers()),
+        timers=_timers(call, usual),
         date_created=call.get("DateCreated", datetime),
         date_updated=call.get("DateUpdated", datetime),
         extras=_extras(call),

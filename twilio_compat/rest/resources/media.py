@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 
 from twilio_compat.account import StoredMedia
 from twilio_compat.errors import LimitError
@@ -55,7 +56,7 @@ async def content(call: Call) -> Redirect:
 
 def render(call: Call, stored: StoredMedia, temporary_url: str | None = None) -> JSONObject:
     """Return a file as Twilio shows it."""
-    url = f"/v1/Services/{call.backend.service_sid}/Media/{stored.media.sid}"
+    url = urlsplit(call.url("Media", stored.media.sid)).path
     date = stored.date_created.astimezone(UTC).isoformat(timespec="microseconds")
     links: JSONObject = {"content": f"{url}/Content"}
     return {

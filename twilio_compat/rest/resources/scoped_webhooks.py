@@ -40,14 +40,13 @@ _NEW: Final = datetime.min.replace(tzinfo=UTC)
 
 async def list_(call: Call) -> Page:
     """Return those of a conversation. `NotFoundError` 50350."""
-    conversation = await lookup.conversation(call)
-    found = await read_scoped(call.backend.documents, conversation.sid)
+    found = await read_scoped(call.backend.documents, await _conversation_sid(call))
     return paging.of_list(call, found, lambda each: render(call, each), paging.by_age)
 
 
 async def create(call: Call) -> JSONObject:
     """Make one. `LimitError` 50054 and 50361 to 50372."""
-    webhook = new(call, (await lookup.conversation(call)).sid)
+    webhook = new(call, await _conversation_sid(call))
     kind, documents = scoped_kind(webhook.conversation_sid), call.backend.documents
     if len(await documents.list(kind)) >= MOST_PER_CONVERSATION:
         raise _refused(50361)
@@ -61,23 +60,27 @@ async def create(call: Call) -> JSONObject:
 
 async def fetch(call: Call) -> JSONObject:
     """Return one. `NotFoundError` 50350, 50360."""
-    conversation_sid = await lookup.conversation_sid(call)
+    conversation_sid = await _conversation_sid(call)
     document = await call.backend.documents.get(scoped_kind(conversation_sid), call.path["Sid"])
     return render(call, _found(document, conversation_sid))
 
 
 async def update(call: Call) -> JSONObject:
     """Change what was given of one. `NotFoundError` 50350, 50360; `LimitError` as `create`."""
-    conversation_sid = await lookup.conversation_sid(call)
-    kind, documents = scoped_kind(conversation_sid), call.backend.documents
-    webhook = _found(await documents.get(kind, call.path["Sid"]), conversation_sid)
-    content = from_scoped(checked(given(webhook, call)))
-    return render(call, to_scoped(await documents.put(kind, webhook.sid, content), conversation_sid))
+    conversation_sid = await _conversation_sid(call)
+
+    def change(content: JSONObject | None) -> JSONObject:
+        if content is None:
+            raise _not_found()
+        return from_scoped(checked(given(_read(call.path["Sid"], conversation_sid, content), call)))
+
+    document = await call.backend.documents.change(scoped_kind(conversation_sid), call.path["Sid"], change)
+    return render(call, to_scoped(document, conversation_sid))
 
 
 async def delete(call: Call) -> None:
     """Forget one. `NotFoundError` 50350, 50360."""
-    kind = scoped_kind(await lookup.conversation_sid(call))
+    kind = scoped_kind(await _conversation_sid(call))
     if not await call.backend.documents.delete(kind, call.path["Sid"]):
         raise _not_found()
 
@@ -90,19 +93,15 @@ def new(call: Call, conversation_sid: str) -> ScopedWebhook:
     target = call.get("Target", str)
     if target == "studio":
         raise _refused(50364, _NO_STUDIO)
-    return checked(
-        given(
-            ScopedWebhook(
-                sid=f"WH{uuid.uuid4().hex}",
-                conversation_sid=conversation_sid,
-                target="trigger" if target == "trigger" else "webhook",
-                date_created=_NEW,
-                date_updated=_NEW,
-                replay_after=call.get("Configuration.ReplayAfter", int),
-            ),
-            call,
-        )
+    webhook = ScopedWebhook(
+        sid=f"WH{uuid.uuid4().hex}",
+        conversation_sid=conversation_sid,
+        target="trigger" if target == "trigger" else "webhook",
+        date_created=_NEW,
+        date_updated=_NEW,
+        replay_after=call.get("Configuration.ReplayAfter", int),
     )
+    return checked(given(webhook, call))
 
 
 def given(webhook: ScopedWebhook, call: Call) -> ScopedWebhook:
@@ -156,6 +155,17 @@ def _configuration(webhook: ScopedWebhook) -> JSONObject:
     if webhook.replay_after is not None:
         body["replay_after"] = webhook.replay_after
     return body
+
+
+async def _conversation_sid(call: Call) -> str:
+    """Return the conversation's sid, once it is known to be there: its webhooks may be forgotten later than it."""
+    return (await lookup.conversation(call)).sid
+
+
+def _read(sid: str, conversation_sid: str, content: JSONObject) -> ScopedWebhook:
+    """Read what is kept, without its dates."""
+    document = Document(kind="", name=sid, content=content, date_created=_NEW, date_updated=_NEW)
+    return to_scoped(document, conversation_sid)
 
 
 def _found(document: Document | None, conversation_sid: str) -> ScopedWebhook:

@@ -19,7 +19,7 @@ async def fetch(call: Call) -> JSONObject:
         "default_conversation_creator_role_sid": roles.conversation_creator,
         "default_conversation_role_sid": roles.conversation,
         "default_chat_service_role_sid": roles.service,
-        "reachability_enabled": call.backend.reachability_enabled,
+        "reachability_enabled": await call.backend.reachability.is_on(),
         "url": call.url("Configuration"),
         "links": {
             "notifications": call.url("Configuration", "Notifications"),
@@ -36,6 +36,9 @@ async def update(call: Call) -> JSONObject:
         service=call.change("DefaultChatServiceRoleSid", str),
     )
     await call.backend.roles.set_defaults(changes)
+    enabled = call.get("ReachabilityEnabled", bool)
+    if enabled is not None:
+        await call.backend.reachability.switch(enabled)
     return await fetch(call)
 
 
