@@ -56,6 +56,10 @@ class MemoryDocuments:
         await self._enter(f"delete {kind}")
         return self._kept.pop((kind, name), None) is not None
 
+    def content(self, kind: str, name: str) -> JSONObject:
+        """Return what a document holds, without a count."""
+        return self._document(kind, name).content
+
     def taken(self) -> list[str]:
         """Return what was asked since the last time."""
         calls, self.calls = self.calls, []
