@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from twilio_compat.account import Document, Documents, account_actor
@@ -50,9 +51,9 @@ class TellingDocuments:
         self._configured = configured
         self._actor = account_actor(service_sid)
 
-    async def list(self, kind: str) -> Sequence[Document]:
+    async def list(self, kind: str, *, after: datetime | None = None) -> Sequence[Document]:
         """As `Documents.list`."""
-        return await self._documents.list(kind)
+        return await self._documents.list(kind, after=after)
 
     async def get(self, kind: str, name: str) -> Document | None:
         """As `Documents.get`."""
