@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import change_contents, timers
 from acs_backend.checks import changed
+from acs_backend.sids import conversation_sid
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as table
 from acs_backend.store import messages
@@ -40,7 +41,7 @@ from acs_backend.store.conversations import Conversation
 from acs_backend.store.database import Database
 from acs_backend.times import later, to_milliseconds
 from twilio_compat.errors import ConflictError, NotFoundError
-from twilio_compat.records import UNCHANGED, ConversationChanges, Timers, Unchanged
+from twilio_compat.records import UNCHANGED, ConversationChanges, ConversationDraft, Timers, Unchanged
 from twilio_compat.sameness import same
 
 PLACEHOLDER_TOPIC = "Conversation"
@@ -50,6 +51,31 @@ PLACEHOLDER_TOPIC = "Conversation"
 def topic_of(friendly_name: str | None, unique_name: str | None) -> str:
     """Return the topic for a conversation with these names."""
     return friendly_name or unique_name or PLACEHOLDER_TOPIC
+
+
+def made(thread_id: str, draft: ConversationDraft, *, topic: str, created_by: str, now: int) -> Conversation:
+    """Return the row of a conversation whose thread was just made."""
+    row = Conversation(
+        sid=conversation_sid(thread_id),
+        thread_id=thread_id,
+        unique_name=draft.unique_name or None,
+        friendly_name=draft.friendly_name or None,
+        topic=topic,
+        attributes=draft.attributes,
+        created_by=created_by,
+        created_at=now if draft.date_created is None else to_milliseconds(draft.date_created),
+        updated_at=now,
+        state=draft.state,
+        state_updated_at=now,
+        native=False,
+        deleted_at=None,
+        inactive_after=draft.timers.inactive,
+        closed_after=draft.timers.closed,
+        extras=draft.extras,
+        date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
+        quiet_after=0 if draft.state == "inactive" else None,
+    )
+    return timers.scheduled(row)
 
 
 def edited(

@@ -7,16 +7,14 @@ its refusal leads any further.
 
 The account may do everything with every conversation, and is a member of none. It acts as the steward, or as somebody
 who is a member where the steward is not (`acs_backend.stand_ins`). What it lists comes from the store alone, so it has
-the conversations of threads that the steward is not in as well; and one whose thread nobody can be asked about is told
-as the store has it.
+the conversations of threads that the steward is not in as well; and one is told as the store has it whose thread nobody
+can be asked about, or nobody but this library can have changed.
 
-A thread that another ACS client made appears as soon as one of its members looks: it is *adopted*, which gives it a
-row in the store, with the topic as its friendly name and the ACS id of its maker as its creator.
+A thread that another ACS client made appears as soon as one of its members looks (`acs_backend.adoption`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,17 +23,19 @@ from typing import TypeVar
 from azure.core.exceptions import HttpResponseError
 
 from acs_backend import authority, records, timers
+from acs_backend.adoption import Adoption
 from acs_backend.authority import is_account
 from acs_backend.checks import changed, check_conversation, check_initial_state, check_state
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import (
-    PLACEHOLDER_TOPIC,
     Edits,
     check_open,
     existing,
+    made,
     name_taken,
     topic_of,
 )
+from acs_backend.deletions import Deletions
 from acs_backend.errors import Subject, translated
 from acs_backend.event_sources.thread_cursor import ThreadGlance
 from acs_backend.identities import Identities
@@ -47,11 +47,9 @@ from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
 from acs_backend.sids import CONVERSATION, conversation_sid, is_sid
 from acs_backend.stand_ins import StandIns
-from acs_backend.store import changes as feed
 from acs_backend.store import conversations as table
 from acs_backend.store import messages as ledger
 from acs_backend.store import participants
-from acs_backend.store.changes import Kind
 from acs_backend.store.conversations import Conversation, Sought
 from acs_backend.store.database import Database
 from acs_backend.text import check_text
@@ -70,7 +68,6 @@ from twilio_compat.records import (
 
 T = TypeVar("T")
 
-ADOPTIONS_AT_ONCE = 8
 KNOWN_THREADS = 10_000
 
 
@@ -106,6 +103,8 @@ class Conversations:
         self._recorder = recorder
         self._clock = clock
         self._edits = Edits(database, clock)
+        self._adoption = Adoption(database, self._acs, identities, retries)
+        self._deletions = Deletions(database, self._acs, identities, retries, clock)
         self._roles = roles
         self._movements = movements
         self._stand_ins = stand_ins
@@ -206,7 +205,7 @@ class Conversations:
         await authority.check_member(self._roles, actor, user.id, row, Permission.DELETE_CONVERSATION)
         delete = removal(lambda user: self._acs.delete(user, row.thread_id))
         await self.as_member_or_creator(actor, row, delete)
-        await self._mark_deleted(row.thread_id)
+        await self._deletions.mark(row.thread_id)
         self._threads.pop(sid, None)
 
     # For the other parts
@@ -328,43 +327,14 @@ class Conversations:
 
     async def was_deleted(self, user: AcsUser, thread_id: str) -> bool:
         """Say whether a thread that the user does not see any more is gone for everyone."""
-        row = await self.row(thread_id)
-        if row is not None and row.deleted_at is not None:
-            return True
-        try:
-            with translated(Subject.CONVERSATION):
-                await self._retries.idempotent(lambda: self._acs.properties(user, thread_id))
-        except (ForbiddenError, NotFoundError) as error:
-            return isinstance(error, NotFoundError)
-        return False
+        return await self._deletions.was_deleted(user, thread_id)
 
     # Making and reading
 
     async def _new_thread(self, actor: Actor, draft: ConversationDraft) -> Conversation:
         topic = topic_of(draft.friendly_name, draft.unique_name)
         thread_id = await self._as(await self._identities.steward(), self._acs.making(topic))
-        now = self._now()
-        row = Conversation(
-            sid=conversation_sid(thread_id),
-            thread_id=thread_id,
-            unique_name=draft.unique_name or None,
-            friendly_name=draft.friendly_name or None,
-            topic=topic,
-            attributes=draft.attributes,
-            created_by=actor.identity,
-            created_at=now if draft.date_created is None else to_milliseconds(draft.date_created),
-            updated_at=now,
-            state=draft.state,
-            state_updated_at=now,
-            native=False,
-            deleted_at=None,
-            inactive_after=draft.timers.inactive,
-            closed_after=draft.timers.closed,
-            extras=draft.extras,
-            date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
-            quiet_after=0 if draft.state == "inactive" else None,
-        )
-        return timers.scheduled(row)
+        return made(thread_id, draft, topic=topic, created_by=actor.identity, now=self._now())
 
     async def _as(self, user: AcsUser, call: Callable[[AcsUser], Awaitable[T]]) -> T:
         with translated(Subject.CONVERSATION):
@@ -379,36 +349,23 @@ class Conversations:
             holder = await table.by_unique_name(connection, unique_name)
         if holder is None or (row is not None and holder.thread_id == row.thread_id):
             return
-        if self._identities.direct or not await self._is_gone(holder):
+        if self._identities.direct or not await self._deletions.is_gone(holder.thread_id):
             raise name_taken()
-        await self._mark_deleted(holder.thread_id)
-
-    async def _is_gone(self, row: Conversation) -> bool:
-        """Whether a thread was deleted past this library, or by a process that died before it could say so.
-
-        ACS answers 404 then; from a thread that answers 403, a native client may have removed the steward.
-        """
-        steward = await self._identities.steward()
-        try:
-            with translated(Subject.CONVERSATION):
-                await self._retries.idempotent(lambda: self._topic(steward, row))
-        except (ForbiddenError, NotFoundError) as error:
-            return isinstance(error, NotFoundError)
-        return False
-
-    async def _mark_deleted(self, thread_id: str) -> None:
-        async with self._database.write() as connection:
-            await table.mark_deleted(connection, thread_id, self._now())
-            await feed.add(connection, Kind.MEMBERSHIP, now=self._now(), thread_id=thread_id)
+        await self._deletions.mark(holder.thread_id)
 
     async def _fetch(self, actor: Actor, row: Conversation) -> ConversationRecord:
         row, joined = await self._look(actor, row)
         return await self._record(await self._identities.acting(actor), row, joined=joined)
 
-    async def _look(self, actor: Actor, row: Conversation) -> tuple[Conversation, bool]:
-        """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`."""
+    async def _look(
+        self, actor: Actor, row: Conversation, *, crossed: bool = False
+    ) -> tuple[Conversation, bool]:
+        """Return the row as it is once the thread was looked at, and whether the actor is a member; errors as `get`.
+
+        *crossed*: another change of its name was under way.
+        """
         if is_account(actor):
-            return await self._look_for_account(actor, row), False
+            return await self._look_for_account(actor, row, crossed=crossed), False
 
         async def look(user: AcsUser) -> tuple[str, str]:
             return user.id, await self._topic(user, row)
@@ -417,16 +374,28 @@ class Conversations:
         joined = acted_as == (await self._identities.acting(actor)).id
         return await self._edits.observe(row, topic), joined
 
-    async def _look_for_account(self, actor: Actor, row: Conversation) -> Conversation:
-        """Do the same for the account: what nobody can look at is as the store has it, and what is gone, gone there too."""
+    async def _look_for_account(self, actor: Actor, row: Conversation, *, crossed: bool) -> Conversation:
+        """Do the same for the account: what nobody can look at is as the store has it, and what is gone, gone there too.
+
+        Where nobody can have changed the thread past this library, and no change of this library's is under way, there is
+        nothing to look for; and the steward, who acts for the whole deployment, may look at five threads a second.
+        """
+        if not (crossed or row.next_topic is not None or await self._is_open_to_natives(row.thread_id)):
+            return row
         try:
             topic = await self.as_member_or_creator(actor, row, lambda user: self._topic(user, row))
         except TranslationGapError:
             return row
         except NotFoundError:
-            await self._mark_deleted(row.thread_id)
+            await self._deletions.mark(row.thread_id)
             raise
         return await self._edits.observe(row, topic)
+
+    async def _is_open_to_natives(self, thread_id: str) -> bool:
+        """Say whether somebody may have changed a thread past this library."""
+        async with self._database.read() as connection:
+            standing = (await ledger.standings(connection, [thread_id])).get(thread_id)
+        return standing is None or standing.native
 
     async def _topic(self, user: AcsUser, row: Conversation) -> str:
         return (await self._acs.properties(user, row.thread_id)).topic or row.topic
@@ -449,7 +418,7 @@ class Conversations:
             raise
         written = await self._edits.write(row.thread_id, changes, topic=topic)
         if crossed or written.next_topic is not None:
-            written, _ = await self._look(actor, written)
+            written, _ = await self._look(actor, written, crossed=True)
         return written
 
     async def _record(self, user: AcsUser, row: Conversation, *, joined: bool) -> ConversationRecord:
@@ -481,34 +450,7 @@ class Conversations:
 
     async def _rows(self, user: AcsUser, thread_ids: Sequence[str]) -> dict[str, Conversation]:
         """Return the rows of the user's threads by thread id, adopting those that have none."""
-        async with self._database.read() as connection:
-            rows = await table.by_threads(connection, thread_ids)
-        strangers = [each for each in thread_ids if each not in rows]
-        for start in range(0, len(strangers), ADOPTIONS_AT_ONCE):
-            batch = strangers[start : start + ADOPTIONS_AT_ONCE]
-            adopted = await asyncio.gather(*(self._adopt(user, each) for each in batch))
-            rows |= {row.thread_id: row for row in adopted if row is not None}
-        there = {thread_id: row for thread_id, row in rows.items() if row.deleted_at is None}
-        return await self._movements.settled(there)
-
-    async def _adopt(self, user: AcsUser, thread_id: str) -> Conversation | None:
-        """Make a row for a thread; None if the user lost it meanwhile."""
-        try:
-            with translated(Subject.CONVERSATION):
-                thread = await self._retries.idempotent(lambda: self._acs.properties(user, thread_id))
-        except (ForbiddenError, NotFoundError):
-            return None
-        maker = thread.created_by.raw_id
-        names = await self._identities.names([maker])
-        row = table.adopted(
-            thread_id,
-            topic=thread.topic or PLACEHOLDER_TOPIC,
-            created_by=names.get(maker, ""),
-            created_at=to_milliseconds(thread.created_on),
-        )
-        async with self._database.write() as connection:
-            await table.add(connection, row)
-            return await table.by_thread(connection, thread_id)
+        return await self._movements.settled(await self._adoption.rows(user, thread_ids))
 
     def _made_by(self, actor: Actor, row: Conversation) -> bool:
         """Say whether the actor made it. What the account made is not that of a user who happens to be called as it is."""

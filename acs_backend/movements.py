@@ -26,7 +26,6 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import change_contents, records, timers
-from acs_backend.conversation_edits import existing
 from acs_backend.errors import Subject, translated
 from acs_backend.identities import Identities
 from acs_backend.ledger.ledger import Ledger
@@ -77,14 +76,19 @@ class Movements:
         for row in await self._overtaken(suspects):
             if await self._is_certain(row):
                 async with self.database.write() as connection:
-                    result[row.thread_id] = await self._settle(connection, row.thread_id)
+                    result[row.thread_id] = await self._settle(connection, row.thread_id) or row
         return result
 
     async def settle_due(self) -> None:
         """Write down what has come due in all of them, for whoever asks for moves later."""
-        async with self.database.read() as connection:
-            rows = await table.due(connection, self._now(), limit=BATCH)
-        await self.settled({each.thread_id: each for each in rows})
+        last: Conversation | None = None
+        while True:
+            async with self.database.read() as connection:
+                rows = await table.due(connection, self._now(), after=last, limit=BATCH)
+            if not rows:
+                return
+            last = rows[-1]
+            await self.settled({each.thread_id: each for each in rows})
 
     async def complete(self, thread_id: str) -> None:
         """See to it that the ledger of a thread has every message that there is. Raises the port's errors."""
@@ -107,6 +111,8 @@ class Movements:
         while True:
             async with self.database.read() as connection:
                 rows = await table.due(connection, self._now(), limit=BATCH)
+            if not rows:
+                return []
             unread = {
                 each.thread_id for each in await self._overtaken(rows) if not await self._is_certain(each)
             }
@@ -148,9 +154,11 @@ class Movements:
             return False
         return True
 
-    async def _settle(self, connection: AsyncConnection, thread_id: str) -> Conversation:
-        """Write down what time and messages have done to a conversation, and return it."""
-        row = existing(await table.by_thread(connection, thread_id))
+    async def _settle(self, connection: AsyncConnection, thread_id: str) -> Conversation | None:
+        """Write down what time and messages have done to a conversation, and return it; None if it is gone."""
+        row = await table.by_thread(connection, thread_id)
+        if row is None or row.deleted_at is not None:
+            return None
         newest = (await messages.newest_ids(connection, [thread_id]))[thread_id]
         return await self._write(connection, row, timers.settled(row, newest, self._now()))
 
@@ -175,13 +183,12 @@ class Movements:
         self, connection: AsyncConnection, thread_id: str, unread: set[str]
     ) -> Sequence[StateMove]:
         """Settle a conversation that is due, and return its moves, which nobody else is told then."""
-        row = await table.by_thread(connection, thread_id)
-        if row is None or row.deleted_at is not None:
-            return []
         if thread_id in unread:
-            await table.save(connection, replace(row, due_at=self._now() + PUT_OFF))
+            await table.put_off(connection, thread_id, self._now() + PUT_OFF)
             return []
         row = await self._settle(connection, thread_id)
+        if row is None:
+            return []
         newest = (await messages.newest(connection, [thread_id])).get(thread_id)
         known = Known(row, None, newest, (await messages.newest_ids(connection, [thread_id]))[thread_id])
         await table.save(connection, timers.scheduled(replace(row, untold=None), known.latest))

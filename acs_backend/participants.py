@@ -1,12 +1,7 @@
 """Participants: the members of an ACS thread, but for the steward.
 
-Who is a member, ACS says; the store adds what ACS has no place for. Two things ACS does not do:
-
-* It adds an existing member without a word, where Twilio answers 409. So the members are read before. Of two adds
-  at once both may find the member missing; then the row in the store decides: both saw the same state of it, and
-  only one can replace that state, and goes on to add the member.
-* A member sees the history from the moment of being added, where Twilio shows all of it. So members are added with
-  their history shared from the beginning of time.
+Who is a member, ACS says; the store adds what ACS has no place for. `acs_backend.admissions` says how somebody is added,
+once and with the whole history.
 
 A row stands as long as its member may write, from before the one until after the other: whether somebody may write
 past this library is read from the rows (`acs_backend.ledger.ledger`), whatever dies in between.
@@ -23,12 +18,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from azure.communication.chat import ChatError, ChatParticipant, CommunicationUserIdentifier
+from azure.communication.chat import CommunicationUserIdentifier
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend import authority, records
+from acs_backend.admissions import MEMBER_LIMIT, Admissions, exists_already, is_full
 from acs_backend.arrivals import Arrivals, arrived
 from acs_backend.authority import is_account
 from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes, check_horizon
@@ -55,20 +51,13 @@ from acs_backend.store.database import Database
 from acs_backend.store.participants import Participant
 from acs_backend.times import to_milliseconds
 from twilio_compat.errors import (
-    ConflictError,
     ForbiddenError,
-    LimitError,
     NotFoundError,
     TranslationGapError,
-    TwilioCompatError,
     TwilsockUpstreamError,
 )
 from twilio_compat.records import UNCHANGED, Actor, ParticipantChanges, ParticipantDraft, ParticipantRecord
 
-WHOLE_HISTORY = datetime(1970, 1, 1, tzinfo=UTC)
-MEMBER_LIMIT = 250
-"""Members that an ACS thread takes, the steward among them."""
-MEMBERS_PER_PAGE = 200
 TYPING_TIMEOUT = 5.0
 """Seconds for which a member counts as typing, as at Twilio."""
 RECENT = timedelta(seconds=1)
@@ -115,6 +104,7 @@ class Participants:
         self._clock = clock
         self._arrivals = Arrivals(database, listings)
         self._edits = MemberEdits(database, clock)
+        self._admissions = Admissions(database, clients, identities, retries, clock)
         self._roles = roles
         self._recent: OrderedDict[str, tuple[datetime, Mapping[str, Participant]]] = OrderedDict()
 
@@ -136,14 +126,14 @@ class Participants:
         roster = await (self._roster_for_joining if joins else self._roster_for_adding)(actor, conversation)
         acs_id = user.id if joins else await self._identities.acs_id(draft.identity)
         if acs_id in roster.acs_ids:
-            raise _exists_already()
+            raise exists_already()
         if len(roster.acs_ids) >= MEMBER_LIMIT:
-            raise _is_full()
-        row = await self._claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
+            raise is_full()
+        row = await self._admissions.claim(conversation, acs_id, draft, over=roster.rows.get(acs_id))
         self._recent.pop(conversation.thread_id, None)
         await self._mark_if_native(conversation, acs_id)
         try:
-            await self._add(roster.seen_by, conversation, acs_id)
+            await self._admissions.add(roster.seen_by, conversation.thread_id, acs_id)
         except (TwilsockUpstreamError, TranslationGapError):
             await self._withdraw(row)
             raise
@@ -334,9 +324,7 @@ class Participants:
         return _Roster(user, acs_ids, rows)
 
     async def _members(self, user: AcsUser, conversation: Conversation) -> tuple[AcsUser, Sequence[str]]:
-        thread = self._clients.thread(user, conversation.thread_id)
-        listed = thread.list_participants(results_per_page=MEMBERS_PER_PAGE)
-        return user, [each.identifier.raw_id async for each in listed]
+        return user, await self._admissions.members(user, conversation.thread_id)
 
     def _typing_notice(self, actor: Actor, user: AcsUser, thread_id: str) -> Callable[[], Awaitable[None]]:
         """Return the request that tells native members; it is of no use later than `TYPING_TIMEOUT`."""
@@ -346,46 +334,6 @@ class Participants:
         return lambda: self._retries.idempotent(
             lambda: thread.send_typing_notification(sender_display_name=name), until=until
         )
-
-    async def _add(self, user: AcsUser, conversation: Conversation, acs_id: str) -> None:
-        """Add a member at ACS, whose own clients show the display name: the identity, where there is one."""
-        identity = (await self._identities.names([acs_id])).get(acs_id)
-        newcomer = ChatParticipant(
-            identifier=CommunicationUserIdentifier(acs_id),
-            display_name=None if identity == acs_id else identity,
-            share_history_time=WHOLE_HISTORY,
-        )
-        thread = self._clients.thread(user, conversation.thread_id)
-        try:
-            with translated(Subject.PARTICIPANT):
-                refused = await self._retries.idempotent(lambda: thread.add_participants([newcomer]))
-        except TwilsockUpstreamError as error:
-            if error.status == 400 and len((await self._members(user, conversation))[1]) >= MEMBER_LIMIT:
-                raise _is_full() from error
-            raise
-        for _, refusal in refused:
-            raise _refused(acs_id, refusal)
-
-    async def _claim(
-        self, conversation: Conversation, acs_id: str, draft: ParticipantDraft, *, over: Participant | None
-    ) -> Participant:
-        """Write the row of a member about to be added, unless another add of the same member has."""
-        now = to_milliseconds(self._clock())
-        row = Participant(
-            thread_id=conversation.thread_id,
-            acs_id=acs_id,
-            sid=participant_sid(conversation.thread_id, acs_id),
-            attributes=draft.attributes,
-            created_at=now,
-            updated_at=now,
-            role_sid=draft.role_sid,
-            date_created=None if draft.date_created is None else to_milliseconds(draft.date_created),
-            date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
-        )
-        async with self._database.write() as connection:
-            if not await table.claim(connection, row, over=over):
-                raise _exists_already()
-        return row
 
     async def _withdraw(self, row: Participant) -> None:
         """Drop the row of somebody who is no member; or they would count among those a message is for."""
@@ -432,19 +380,3 @@ def _needed(changes: ParticipantChanges, *, own: bool) -> Sequence[Permission]:
     if own and changes.role_sid is UNCHANGED:
         return (Permission.EDIT_OWN_PARTICIPANT_ATTRIBUTES, Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES)
     return (Permission.EDIT_ANY_PARTICIPANT_ATTRIBUTES,)
-
-
-def _is_full() -> LimitError:
-    return LimitError(f"Participants limit exceeded: an ACS thread takes {MEMBER_LIMIT} members", code=50417)
-
-
-def _exists_already() -> ConflictError:
-    return ConflictError("Participant already exists", code=50433)
-
-
-def _refused(acs_id: str, error: ChatError) -> TwilioCompatError:
-    """Return why ACS left somebody out of a request that it otherwise carried out."""
-    said = f"{error.message} ({error.code})"
-    if error.code == "404":
-        return NotFoundError(f"User not found: ACS does not know {acs_id}: {said}", code=50200)
-    return TranslationGapError(f"ACS does not take {acs_id} as a member of a chat thread: {said}")

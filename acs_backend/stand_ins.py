@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from azure.communication.chat import ChatParticipant, CommunicationUserIdentifier
 from azure.core.exceptions import HttpResponseError
 
+from acs_backend.admissions import WHOLE_HISTORY
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.errors import Subject, translated
 from acs_backend.identities import Identities
@@ -34,7 +34,6 @@ T = TypeVar("T")
 MOST = 5
 """Members who are tried, before it is given up."""
 REMEMBERED = 10_000
-WHOLE_HISTORY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StandIns:

@@ -55,10 +55,16 @@ class Voices:
         author = draft.author or SYSTEM
         check_author(author)
         steward = Voice(await self.identities.steward(), author, is_stewards=True)
-        acs_id = await self.identities.known_acs_id(author)
-        if acs_id is None or acs_id not in await self.participants.recent_rows(thread_id):
-            return [steward]
-        return [Voice(self.identities.by_acs_id(acs_id), author), steward]
+        acs_id = await self._member(thread_id, author)
+        return [steward] if acs_id is None else [Voice(self.identities.by_acs_id(acs_id), author), steward]
+
+    async def _member(self, thread_id: str, author: str) -> str | None:
+        """Return the ACS id of the member who has this name. Members and names are remembered; who is none is not."""
+        members = await self.participants.recent_rows(thread_id)
+        if author in members:
+            return author
+        names = await self.identities.names(members)
+        return next((acs_id for acs_id, name in names.items() if name == author), None)
 
 
 def check_author(author: str) -> None:

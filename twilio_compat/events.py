@@ -7,7 +7,9 @@ of a subscription: what stood before it is state, what comes after it is news.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from twilio_compat.errors import TwilioCompatError
@@ -16,9 +18,14 @@ from twilio_compat.records import ConversationRecord, MessageRecord, Participant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synchronized:
-    """The subscription is up. ``conversations`` are those the user is in, in ascending order of sid."""
+    """The subscription is up. ``conversations`` are those the user is in, in ascending order of sid.
+
+    ``written_at`` tells the account alone, by sid, when a message was last received in each, as far as the service behind
+    the backend says: one counts that the backend has not seen yet.
+    """
 
     conversations: tuple[ConversationRecord, ...]
+    written_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

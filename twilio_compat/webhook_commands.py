@@ -108,6 +108,7 @@ async def _deliver(settings: Settings) -> Backlog:
     try:
         backend.look_after()
         await stop.wait()
+        await backend.finish()
         return await backend.errands.backlog(QUEUE)
     finally:
         await backend.close()

@@ -30,6 +30,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self, TypeVar
 
 from acs_backend.authority import is_account
@@ -239,15 +240,24 @@ class Subscription:
         self._notice(recent, asked, now)
         tops = await _all(list(recent), self._top)
         exactly = {each: exact(glance, tops[each]) for each, glance in recent.items() if each in tops}
+        written_at = await self._written_at(glances)
         for each in self._cursors:
             self._source.hub.unfollow(self, each)
         self._cursors = {each: cursor for each, cursor in cursors.items() if cursor is not None} | exactly
         for each in self._cursors:
             self._source.hub.follow(self, each)
         self._position = self._looked_since = position
-        self._outbox.append(Synchronized(conversations=tuple(conversations)))
+        self._outbox.append(Synchronized(conversations=tuple(conversations), written_at=written_at))
         self._step = self._tick
         self._pace.rest()
+
+    async def _written_at(self, glances: Mapping[str, ThreadGlance]) -> Mapping[str, datetime]:
+        """Return, by sid, what the account alone is told: when a message was last received in its conversations."""
+        if not is_account(self._actor):
+            return {}
+        known = await self._source.conversations.known(self._user, list(glances))
+        received = {each.row.sid: glances[thread_id].received for thread_id, each in known.items()}
+        return {sid: at for sid, at in received.items() if at is not None}
 
     async def _tick(self) -> None:
         self._user = await self._source.identities.acting(self._actor)

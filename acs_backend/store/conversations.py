@@ -131,11 +131,21 @@ def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
         yield conversations.c.created_at <= sought.created_until
 
 
-async def due(connection: AsyncConnection, now: int, *, limit: int) -> list[Conversation]:
-    """Return up to *limit* at which it is time to look, the one that has waited longest first."""
-    is_due = (conversations.c.due_at <= now) & conversations.c.deleted_at.is_(None)
-    query = select(conversations).where(is_due).order_by(conversations.c.due_at, conversations.c.sid)
+async def due(
+    connection: AsyncConnection, now: int, *, limit: int, after: Conversation | None = None
+) -> list[Conversation]:
+    """Return up to *limit* at which it is time to look, the one that has waited longest first; those *after* one."""
+    place = (conversations.c.due_at, conversations.c.sid)
+    wanted = [conversations.c.due_at <= now, conversations.c.deleted_at.is_(None)]
+    if after is not None:
+        wanted.append(tuple_(*place) > tuple_(after.due_at, after.sid))
+    query = select(conversations).where(*wanted).order_by(*place)
     return [_read(row) for row in await connection.execute(query.limit(limit))]
+
+
+async def put_off(connection: AsyncConnection, thread_id: str, until: int) -> None:
+    """Have a conversation looked at again later."""
+    await _set(connection, thread_id, due_at=until)
 
 
 _NEWEST = (

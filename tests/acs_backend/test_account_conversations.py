@@ -12,6 +12,7 @@ from azure.communication.chat import CommunicationUserIdentifier
 from acs_backend import AcsBackend
 from acs_backend.sids import conversation_sid
 from tests.acs_backend.deployment import Deployment, next_of, room, send, sign_in, twilio_token
+from tests.acs_backend.middleman import Middleman
 from tests.acs_backend.store.databases import execute
 from twilio_compat.account import ConversationQuery, account_actor, on_behalf_of
 from twilio_compat.errors import (
@@ -235,6 +236,23 @@ async def test_what_is_not_there_is_not_found_without_a_request(backend: AcsBack
         assert (404, 50350) == (caught.value.status, caught.value.code)
 
 
+async def test_what_nobody_can_have_changed_past_the_library_is_read_without_a_request(
+    deployment: Deployment, middleman: Middleman
+) -> None:
+    backend = deployment.backend(
+        connection_string=middleman.connection_string(deployment.emulator.connection_string)
+    )
+    (alice,) = await sign_in(backend, "alice")
+    chat = await room(backend, alice, "alice", "bob")
+    before = len(middleman.seen)
+    await backend.conversations.get(ACCOUNT, chat.sid)
+    await backend.conversations.update(ACCOUNT, chat.sid, ConversationChanges(attributes={"x": 1}))
+    assert before == len(middleman.seen)
+    native = await deployment.native(await backend.issue_identity("bob", with_token=True))
+    await (await native.only_thread()).update_topic("Theirs")
+    assert "Theirs" == (await backend.conversations.get(ACCOUNT, chat.sid)).friendly_name
+
+
 async def test_it_lists_all_in_the_order_in_which_they_were_made(deployment: Deployment) -> None:
     backend, other = deployment.backend(), deployment.backend()
     (alice,) = await sign_in(other, "alice")
@@ -385,6 +403,25 @@ async def test_of_two_that_change_it_at_once_neither_undoes_the_other(deployment
         found.attributes,
         found.date_created,
     )
+
+
+async def test_of_two_that_rename_it_at_once_store_and_thread_have_the_same_name(
+    deployment: Deployment,
+) -> None:
+    backends = [deployment.backend() for _ in range(3)]
+    made = await backends[0].conversations.create(ACCOUNT, ConversationDraft(friendly_name="Room"))
+    names = [f"name {number}" for number in range(3)]
+    await asyncio.gather(
+        *(
+            backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(friendly_name=name))
+            for backend, name in zip(backends, names, strict=True)
+        )
+    )
+    found = await backends[0].conversations.get(ACCOUNT, made.sid)
+    steward = await backends[0].identities.steward()
+    row = await backends[0].conversations.find(ACCOUNT, made.sid)
+    properties = await backends[0].conversations._acs.properties(steward, row.thread_id)
+    assert found.friendly_name == properties.topic
 
 
 @pytest.mark.parametrize(

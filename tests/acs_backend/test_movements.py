@@ -230,6 +230,29 @@ async def test_whoever_comes_by_sees_the_state_that_time_has_brought_and_the_mov
     assert [] == await backend.conversations.move_due()
 
 
+async def test_who_comes_by_may_be_another_process_than_the_one_that_asks(
+    deployment: Deployment, backend: AcsBackend, clock: Clock
+) -> None:
+    chat = await timed(backend, inactive="PT1M", closed="PT10M")
+    clock.move(HOUR)
+    other = another(deployment, clock)
+    assert "closed" == await state(other, chat)
+    await other.close()
+    moves = await backend.conversations.move_due()
+    assert [("active", "inactive", "timer"), ("inactive", "closed", "timer")] == told(moves)
+
+
+async def test_a_list_by_state_is_right_where_nobody_ever_asks_for_moves(
+    deployment: Deployment, backend: AcsBackend, clock: Clock
+) -> None:
+    chat = await timed(backend, closed="PT10M")
+    await execute(deployment.settings.database_url, *(_copied(number) for number in range(150)))
+    clock.move(11 * MINUTE)
+    query = ConversationQuery(state="closed")
+    found = await backend.conversations.page(ACCOUNT, query, after=None, limit=5)
+    assert [chat.sid] == [each.sid for each in found]
+
+
 async def test_a_list_by_state_has_what_moved_there(backend: AcsBackend, clock: Clock) -> None:
     chat = await timed(backend, inactive="PT1M")
     clock.move(2 * MINUTE)

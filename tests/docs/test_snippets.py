@@ -19,6 +19,7 @@ from twilio_compat.cli import commands as twilio_compat
 if TYPE_CHECKING:
     from acs_emulator import Emulator
 
+ACCOUNT, SERVICE = "AC" + "0" * 32, "IS" + "0" * 32
 API_KEY = "SK" + "0" * 32
 API_SECRET = "a secret that only this test knows, 32 bytes or more"
 
@@ -36,6 +37,10 @@ def environment(emulator: Emulator, directory: Path) -> dict[str, str]:
         "COMMUNICATION_SERVICES_ENDPOINT": str(emulator.https_endpoint),
         "AZURE_STORAGE_CONNECTION_STRING": emulator.storage_connection_string,
         "TWILIO_COMPAT_DATABASE_URL": f"sqlite:///{directory / 'store.db'}",
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_AUTH_TOKEN": "the auth token of the account",
+        "TWILIO_SERVICE_SID": SERVICE,
+        "TWILIO_COMPAT_SERVICE_SID": SERVICE,
         "TWILIO_API_KEY": API_KEY,
         "TWILIO_API_SECRET": API_SECRET,
         "SSL_CERT_FILE": str(emulator.ca_file),
@@ -98,6 +103,7 @@ def _check(words: list[str]) -> None:
             "curl",
             ".ci/run",
             "towncrier",
+            "uvicorn",
         }
 
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twilio_compat.account import AccountBackend, account_actor
-from twilio_compat.errors import LimitError
+from twilio_compat.errors import LimitError, NotFoundError
 from twilio_compat.records import JSONObject
 from twilio_compat.rest.call import Call, Page
-from twilio_compat.rest.paging import by_age, envelope, number, of_list, of_source, page_token
+from twilio_compat.rest.paging import by_age, envelope, number, of_asking, of_list, of_source, page_token
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 URL = "https://conversations.twilio.com/v1/Roles"
@@ -167,3 +167,31 @@ def test_what_narrows_a_list_narrows_its_other_pages() -> None:
 
 def test_a_size_that_was_too_large_is_told_as_it_was_taken() -> None:
     assert 100 == meta(replace(call(), page_size=100), Page([], None))["page_size"]
+
+
+# More to be asked of each record
+
+
+async def test_what_is_gone_by_the_time_it_is_asked_leaves_its_page_shorter_and_hides_no_other() -> None:
+    async def ask(name: str) -> JSONObject | None:
+        return None if name == "b" else {"name": name}
+
+    first = await of_asking(call(), ["a", "b", "c"], ask, str)
+    assert [{"name": "a"}] == first.items
+    rest = call(token=first.next_token)
+    assert Page([{"name": "c"}], None) == await of_asking(rest, ["a", "b", "c"], ask, str)
+
+
+async def test_what_goes_wrong_with_one_is_raised_once_the_others_have_ended() -> None:
+    ended: list[str] = []
+
+    async def ask(name: str) -> JSONObject:
+        if name == "a":
+            raise NotFoundError("gone")
+        await asyncio.sleep(0)
+        ended.append(name)
+        return {}
+
+    with pytest.raises(NotFoundError):
+        await of_asking(call(size=3), ["a", "b", "c"], ask, str)
+    assert ["b", "c"] == ended

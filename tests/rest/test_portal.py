@@ -25,6 +25,7 @@ from twilio_compat.rest.app import Application
 from twilio_compat.rest.deployment import Deployment
 from twilio_compat.rest.http import Request
 from twilio_compat.rest.portal import Portal
+from twilio_compat.rest.workers import COUNT
 from twilio_compat.settings import Settings
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -93,7 +94,7 @@ def test_nothing_starts_before_the_first_call() -> None:
     with Portal() as portal:
         assert before == threading.active_count()
         portal.run(deployment(), status)
-        assert before + 1 == threading.active_count()
+        assert before + 1 + COUNT == threading.active_count()
     assert before == threading.active_count()
 
 
@@ -341,6 +342,9 @@ PROGRAM = """
             backend.close = close
             return backend
 
+    async def in_a_thread(application):
+        return await asyncio.to_thread(lambda: 7)
+
     print(PROCESS.run(deployment(Noisy()), status), flush=True)
 """
 
@@ -349,13 +353,18 @@ def output_of(*lines: str) -> tuple[int, str, str]:
     """Run a program, and return how it ended and what it said."""
     code = textwrap.dedent(PROGRAM) + "\n".join(lines)
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, timeout=50, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
 
 def test_the_end_of_a_process_closes_what_it_has_open() -> None:
     assert (0, "404\nclosed\n", "") == output_of()
+
+
+def test_closing_at_the_end_of_a_process_may_take_threads() -> None:
+    said = 'asyncio.sleep = lambda _: asyncio.to_thread(print, "in a thread", flush=True)'
+    assert (0, "404\nin a thread\nclosed\n", "") == output_of(said)
 
 
 def test_a_process_that_fails_closes_what_it_has_open_too() -> None:
@@ -370,9 +379,18 @@ def test_a_thread_that_still_waits_holds_no_process_up() -> None:
     assert (0, "404\nclosed\n") == (code, out)
 
 
+def test_a_thread_that_goes_on_after_the_main_one_is_answered_to_its_end() -> None:
+    call = "def call():\n    threading.main_thread().join()"
+    calls = "    print(PROCESS.run(deployment(Noisy()), in_a_thread), flush=True)"
+    start = "threading.Thread(target=call).start()"
+    assert (0, "404\n7\nclosed\nclosed\n", "") == output_of(call, calls, start)
+
+
 @needs_fork
 def test_a_child_that_ends_like_a_program_closes_nothing_of_its_parents() -> None:
-    fork = "child = os.fork()"
+    fork = (
+        "import warnings; warnings.simplefilter('ignore'); child = os.fork()"  # newer Pythons warn of threads
+    )
     ends = "if not child: sys.exit(0)"
     waits = "print(os.waitpid(child, 0)[1], PROCESS.run(deployment(), status), flush=True)"
     assert (0, "404\n0 404\nclosed\n", "") == output_of(fork, ends, waits)

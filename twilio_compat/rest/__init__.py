@@ -6,24 +6,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from twilio_compat.rest.client import Client
 
 __all__ = ["Client"]
 
+_NEEDED: Final = {
+    "twilio": "twilio-python",
+    "requests": "twilio-python",
+    "python_multipart": "python-multipart",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import `Client`. `ImportError` where twilio-python is not installed."""
+    """Import `Client`. `ImportError` where what it needs is not installed."""
     if name != "Client":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         from twilio_compat.rest.client import Client
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("twilio", "requests"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _NEEDED:
             raise
         raise ImportError(
-            "twilio_compat.rest.Client needs twilio-python: pip install 'twilio-acs-compat[rest]'"
+            f"twilio_compat.rest needs {_NEEDED[missing]}: pip install 'twilio-acs-compat[rest]'"
         ) from error
     return Client

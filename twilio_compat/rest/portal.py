@@ -9,7 +9,8 @@ are still the parent's. It must neither use nor close those: closing an encrypte
 taking a socket from the loop takes it from the parent's. So a child forgets all that without touching it, for good
 (`_keep_for_ever`), and begins anew.
 
-At the end of the process the applications are closed, for which they have a few seconds.
+At the end of the process, when all threads have ended that it waits for, the applications are closed; they have a few
+seconds for that.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ from typing import Final, Self, TypeVar
 from twilio_compat.errors import ClosedError
 from twilio_compat.rest.app import Application
 from twilio_compat.rest.deployment import Deployment, Opened
+from twilio_compat.rest.workers import Workers
 
 T = TypeVar("T")
 
 CLOSING: Final = 5.0
 """Seconds that the end of a process waits for its applications to close."""
+GRACE: Final = 1.0
+"""Seconds that are left to what was called off because they were not enough."""
+THREADS: Final = "twilio-compat"
+"""How the names of a portal's threads begin."""
 
 
 class Portal:
@@ -126,8 +132,9 @@ class _Engine:
         self._gate = threading.Lock()
         self._stopped = False
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(Workers(THREADS))
         self._applications: dict[Deployment, Opened] = {}
-        self._thread = threading.Thread(target=self._serve, name="twilio-compat", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=THREADS, daemon=True)
         self._thread.start()
 
     def submit(self, deployment: Deployment, work: Callable[[Application], Awaitable[T]]) -> Future[T]:
@@ -160,12 +167,16 @@ class _Engine:
             self._stopped = True
         _wait(asyncio.run_coroutine_threadsafe(self._close(), self._loop), timeout)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout)
+        self._thread.join(timeout + GRACE)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+            if left := asyncio.all_tasks(self._loop):  # of a closing that took too long
+                for each in left:
+                    each.cancel()
+                self._loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
         finally:
             self._loop.close()
 
@@ -194,6 +205,7 @@ class _Engine:
             each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
 
 def _wait(closing: Future[None], timeout: float) -> None:

@@ -60,9 +60,7 @@ class TellingBackend:
         """Messages."""
         self.users: AccountUsers = TellingUsers(backend.users, desk)
         """Users."""
-        self.documents: Documents = TellingDocuments(
-            backend.documents, backend.messages, desk, office.configured, backend.service_sid
-        )
+        self.documents: Documents = TellingDocuments(backend, office.root.documents, desk, office.configured)
         """Documents."""
 
     # The adapter's own
@@ -154,10 +152,16 @@ class TellingBackend:
         """Tell webhooks what is left to be told, and move conversations on, in the background, until it is closed."""
         self._office.worker.start()
 
+    async def finish(self) -> None:
+        """Tell what is to be told, within a few seconds, and stop telling. Safe to call twice."""
+        await self._office.close()
+
     async def close(self) -> None:
-        """Tell what is to be told, within a few seconds, and release everything. Safe to call twice."""
+        """Finish, and release everything; a service that is not the default one is closed with that one."""
+        if self._backend is not self._office.root:
+            return
         try:
-            await self._office.close()
+            await self.finish()
         finally:
             await self._backend.close()
 

@@ -11,12 +11,13 @@ kind                                 name         kept with
 ===================================  ===========  ==============================================
 ``webhooks``                         ``account``  the default service
 ``webhooks``                         ``service``  the service
-``webhooks``                         ``scoped``   the service: that there is, or was, one of the next line; empty
+``webhooks``                         ``scoped``   the service: that there is, or was, one of the last line; empty
+``webhooks``                         ``IS...``    the default service: that this one has, or had, any of its own; empty
 ``scoped-webhooks CH...``            ``WH...``    the service of the conversation that the kind names
 ===================================  ===========  ==============================================
 
-The REST resources write them; whoever calls webhooks reads them. The third spares those who call them a look at each
-conversation in a service that has no webhooks of conversations; `twilio_compat.webhooks.documents` sees to it.
+The REST resources write them; whoever calls webhooks reads them. The empty ones spare a look at each conversation of a
+service, and at each service of the account; `twilio_compat.webhooks.documents` sees to them.
 """
 
 from __future__ import annotations

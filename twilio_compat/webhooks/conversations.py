@@ -98,6 +98,10 @@ class TellingConversations:
         """As `Conversations.get_by_unique_name`."""
         return await self._conversations.get_by_unique_name(actor, unique_name)
 
+    async def sid_of(self, actor: Actor, unique_name: str) -> str:
+        """As `AccountConversations.sid_of`."""
+        return await self._conversations.sid_of(actor, unique_name)
+
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
         """As `Conversations.list`."""
         return await self._conversations.list(actor)

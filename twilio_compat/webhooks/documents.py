@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from twilio_compat.account import Document, Documents, account_actor
+from twilio_compat.account import AccountBackend, Document, Documents, account_actor
 from twilio_compat.backend import Messages
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import Direction, JSONObject, MessageRecord
@@ -37,19 +37,16 @@ class TellingDocuments:
     """`Documents` that call *configured* when a configuration of webhooks was changed."""
 
     def __init__(
-        self,
-        documents: Documents,
-        messages: Messages,
-        desk: Desk,
-        configured: Callable[[], None],
-        service_sid: str,
+        self, backend: AccountBackend, root: Documents, desk: Desk, configured: Callable[[], None]
     ) -> None:
-        """Wrap *documents*, those of a service with these *messages*."""
-        self._documents = documents
-        self._messages = messages
+        """Wrap those of *backend*; *root* are those of the default service."""
+        self._documents: Documents = backend.documents
+        self._root = root
+        self._messages: Messages = backend.messages
+        self._service_sid = backend.service_sid
         self._desk = desk
         self._configured = configured
-        self._actor = account_actor(service_sid)
+        self._actor = account_actor(backend.service_sid)
 
     async def list(self, kind: str, *, after: datetime | None = None) -> Sequence[Document]:
         """As `Documents.list`."""
@@ -63,7 +60,7 @@ class TellingDocuments:
         """As `Documents.put`. `ConfigurationError` for a webhook whose calls nobody can sign."""
         self._check(kind, content)
         conversation_sid = conversation_of(kind)
-        is_new = conversation_sid is not None and await self._begin(kind, name)
+        is_new = await self._begin(kind, name)
         document = await self._documents.put(kind, name, content)
         self._end(kind)
         if is_new and conversation_sid is not None:
@@ -75,7 +72,7 @@ class TellingDocuments:
     ) -> Document:
         """As `Documents.change`; errors as `put`."""
         conversation_sid = conversation_of(kind)
-        is_new = conversation_sid is not None and await self._begin(kind, name)
+        is_new = await self._begin(kind, name)
         document = await self._documents.change(kind, name, lambda old: self._check(kind, change(old)))
         self._end(kind)
         if is_new and conversation_sid is not None:
@@ -95,9 +92,15 @@ class TellingDocuments:
         return content
 
     async def _begin(self, kind: str, name: str) -> bool:
-        """Note that conversations have webhooks; say whether this one is new."""
-        if await self._documents.get(KIND, SCOPED) is None:
-            await self._documents.put(KIND, SCOPED, {})
+        """Note that the service has webhooks, and that its conversations have; say whether it is a new one of those."""
+        is_scoped = conversation_of(kind) is not None
+        if not is_scoped and kind != KIND:
+            return False
+        if self._root is not self._documents:
+            await _mark(self._root, self._service_sid)
+        if not is_scoped:
+            return False
+        await _mark(self._documents, SCOPED)
         return await self._documents.get(kind, name) is None
 
     def _end(self, kind: str) -> None:
@@ -127,3 +130,8 @@ class TellingDocuments:
                 break
             anchor = page.items[-1].index + 1
         return found[:MOST_REPLAYED]
+
+
+async def _mark(documents: Documents, name: str) -> None:
+    if await documents.get(KIND, name) is None:
+        await documents.put(KIND, name, {})

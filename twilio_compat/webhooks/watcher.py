@@ -62,6 +62,8 @@ NOTED_EVERY: Final = 60.0
 """Seconds between two notes of how far everything was told."""
 SLACK: Final = timedelta(minutes=10)
 LONGEST_AGE: Final = timedelta(days=3)
+RESOLUTION: Final = timedelta(seconds=1)
+"""By how much too early a service may say that a message was received."""
 MOST_MESSAGES: Final = 1000
 PAGE: Final = 100
 
@@ -121,7 +123,7 @@ class Watcher:
         match event:
             case Synchronized():
                 self._known = {each.sid: each for each in event.conversations}
-                await self._catch_up()
+                await self._catch_up(event)
                 self._is_blind = False
             case SourceInterrupted():
                 self._is_blind = True
@@ -204,11 +206,10 @@ class Watcher:
 
     # What happened before
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, event: Synchronized) -> None:
         since = await self._since()
-        for each in list(self._known.values()):
-            last = each.last_message
-            if last is not None and last.date_created >= since:
+        for each in event.conversations:
+            if _last(each, event) >= since:
                 await self._catch_up_in(each.sid, since)
 
     async def _catch_up_in(self, conversation_sid: str, since: datetime) -> None:
@@ -246,6 +247,13 @@ class Watcher:
             "Webhooks may not have been told of all messages in %s: too many are new", conversation_sid
         )
         return found
+
+
+def _last(record: ConversationRecord, event: Synchronized) -> datetime:
+    """Return when the last message was sent to a conversation, whoever says so; long ago if there is none."""
+    known = record.last_message.date_created if record.last_message else datetime.min.replace(tzinfo=UTC)
+    listed = event.written_at.get(record.sid)
+    return known if listed is None else max(known, listed + RESOLUTION)
 
 
 def _content(record: ConversationRecord) -> tuple[object, ...]:

@@ -8,11 +8,11 @@ Every few seconds the worker makes a round, in each process that changes or foll
   (`twilio_compat.webhooks.watcher`), to tell again what could not be told, and to tell what others have left. It is the
   one with the lease, which it keeps from round to round. When it ends it gives the lease back; when it dies, the lease
   ends after `LEASE` seconds, and the next round of another process takes it.
-- Conversations whose timers have run out are moved on, by whoever has the lease; where no webhooks are told nobody has
-  it, and each process asks, which costs a look at an index.
+- Conversations whose timers have run out are moved on: those of the services that this process uses, or all that may
+  have webhooks if it has the lease. Several that ask are told of each move once, and it costs a look at an index.
 - What could not be put into the queue is tried again.
 
-So nothing that is acknowledged depends on one process, and without webhooks a round is two small queries.
+So nothing that is acknowledged depends on one process, and without webhooks a round is a few small queries.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from twilio_compat.account import AccountBackend
 from twilio_compat.errors import ClosedError, TwilioCompatError
@@ -30,9 +30,7 @@ from twilio_compat.webhooks import events
 from twilio_compat.webhooks import news as writing
 from twilio_compat.webhooks.courier import Courier
 from twilio_compat.webhooks.desk import Desk
-from twilio_compat.webhooks.news import QUEUE
 from twilio_compat.webhooks.outbox import Outbox
-from twilio_compat.webhooks.targets import Hooks
 from twilio_compat.webhooks.waiting import first
 from twilio_compat.webhooks.watcher import Watcher
 
@@ -57,8 +55,22 @@ _WATCHED: Final = (
 )
 """What others may have brought about who tell nobody."""
 
-Offices: TypeAlias = Callable[[], Awaitable[Sequence[tuple[AccountBackend, Desk]]]]
-"""Returns all services of the account, each with its desk."""
+Served: TypeAlias = tuple[AccountBackend, Desk]
+"""A service, and its desk."""
+
+
+class Territory(Protocol):
+    """What there is to look after."""
+
+    async def is_wanted(self) -> bool:
+        """Say whether there is anything that takes one process: webhooks that are told, or calls to be made."""
+
+    async def services(self) -> Sequence[Served]:
+        """Return all services that may have webhooks."""
+
+    async def opened(self) -> Sequence[Served]:
+        """Return the services that this process uses."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +81,7 @@ class Worker:
     def __init__(
         self,
         root: AccountBackend,
-        services: Offices,
+        territory: Territory,
         outbox: Outbox,
         courier: Courier,
         *,
@@ -79,7 +91,7 @@ class Worker:
     ) -> None:
         """Rest until it is started; *root* is the backend of the default service, where nobody is told."""
         self._root = root
-        self._services = services
+        self._territory = territory
         self._outbox = outbox
         self._courier = courier
         self._now = now
@@ -130,19 +142,14 @@ class Worker:
                 await first(self._sleep(ROUND), self._called.wait())
 
     async def _round(self) -> None:
-        services = await self._services()
-        hooks = {desk: await desk.switchboard.hooks() for _, desk in services}
-        is_wanted = await self._is_wanted(list(hooks.values()))
-        await self._take_turn(is_wanted)
-        await self._watch([each for each in services if self._has_lease and _is_watched(hooks[each[1]])])
-        if self._has_lease or not is_wanted:
-            for backend, desk in services:
-                await self._move_on(backend, desk)
+        await self._take_turn(await self._territory.is_wanted())
+        opened = {backend.service_sid: (backend, desk) for backend, desk in await self._territory.opened()}
+        services = await self._territory.services() if self._has_lease else []
+        watched = [(backend, desk) for backend, desk in services if await _is_watched(desk)]
+        await self._watch(watched)
+        for backend, desk in (opened | {each[0].service_sid: each for each in services}).values():
+            await self._move_on(backend, desk)
         await self._outbox.flush()
-
-    async def _is_wanted(self, hooks: Sequence[Hooks]) -> bool:
-        """Say whether there is anything that takes one process."""
-        return any(each.any_post for each in hooks) or await self._root.errands.next_due(QUEUE) is not None
 
     async def _take_turn(self, is_wanted: bool) -> None:
         if is_wanted:
@@ -193,5 +200,6 @@ async def _kept(watcher: Watcher) -> None:
             _log.warning("What native clients do is not told to webhooks for now: %s", error)
 
 
-def _is_watched(hooks: Hooks) -> bool:
+async def _is_watched(desk: Desk) -> bool:
+    hooks = await desk.switchboard.hooks()
     return any(hooks.may_tell(each) for each in _WATCHED)

@@ -23,21 +23,26 @@ Wait = Callable[[Awaitable[Any]], Any]
 class Awaited:
     """A resource whose methods are called by their asynchronous variants."""
 
-    def __init__(self, target: Any, wait: Wait) -> None:
-        self.target = target
+    def __init__(self, resource: Any, wait: Wait) -> None:
+        self._resource = resource
         self._wait = wait
 
+    @property
+    def resource_behind(self) -> Any:
+        """The resource itself; so named that it has no attribute of that name."""
+        return self._resource
+
     def __getattr__(self, name: str) -> Any:
-        variant = getattr(self.target, f"{name}_async", None)
+        variant = getattr(self._resource, f"{name}_async", None)
         if variant is None:
-            return self._before(getattr(self.target, name))
+            return self._before(getattr(self._resource, name))
         return lambda *args, **kwargs: self._before(self._wait(_finished(variant, args, kwargs)))
 
     def __call__(self, *args: Any) -> Any:
-        return self._before(self.target(*args))
+        return self._before(self._resource(*args))
 
     def __iter__(self) -> Any:
-        return (self._before(each) for each in self.target)
+        return (self._before(each) for each in self._resource)
 
     def _before(self, value: Any) -> Any:
         if isinstance(value, list):

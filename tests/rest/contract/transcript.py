@@ -35,7 +35,7 @@ class Transcript:
     def _plain(self, value: object) -> Any:
         match value:
             case Awaited():
-                return self._plain(value.target)
+                return self._plain(value.resource_behind)
             case TwilioException():
                 return self._plain(refusal(value))
             case InstanceResource():

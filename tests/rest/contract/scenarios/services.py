@@ -121,7 +121,7 @@ def addresses_that_begin_no_conversations(stage: Stage) -> None:
         "made", addresses.create, type="sms", address="+15551230000", friendly_name="Desk"
     )
     assert 400 == refusal.status
-    assert "ACS" in refusal.text
+    assert "Azure Communication Services" in refusal.text or "ACS Chat" in refusal.text
     assert [] == stage.note("all", addresses.list())
     assert [] == addresses.list(type="whatsapp")
     unknown = "IG" + "0" * 32
