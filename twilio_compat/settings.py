@@ -81,7 +81,8 @@ class Settings:
     """Pause between two looks into a quiet conversation whose messages are in use."""
     rollout: str | None = None
     """How far conversations are to have come from Twilio to ACS: rules (`twilio_compat.rollout.rules`), or ``openfeature``
-    for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio.
+    for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio. Nothing acts on it yet,
+    so `open_backend` refuses it.
     """
     rate_limits: RateLimits = "auto"
     """Whether requests wait until ACS's rates allow them: ``auto`` is ``on``, but for an emulator on this machine
