@@ -25,10 +25,11 @@ class Documents:
         self._database = database
         self._clock = clock
 
-    async def list(self, kind: str) -> Sequence[Document]:
-        """Return all of a kind, in the order in which they were made."""
+    async def list(self, kind: str, *, after: datetime | None = None) -> Sequence[Document]:
+        """Return all of a kind, or those made *after* a time, in the order in which they were made."""
+        bound = None if after is None else to_milliseconds(after)
         async with self._database.read() as connection:
-            return [_document(each) for each in await table.every(connection, kind)]
+            return [_document(each) for each in await table.every(connection, kind, after=bound)]
 
     async def get(self, kind: str, name: str) -> Document | None:
         """Return one, if there is one."""

@@ -322,8 +322,11 @@ class Services(Protocol):
 class Documents(Protocol):
     """What the account has kept, and no backend looks into. Each service has its own."""
 
-    async def list(self, kind: str) -> Sequence[Document]:
-        """Return all of a kind, in the order in which they were made."""
+    async def list(self, kind: str, *, after: datetime | None = None) -> Sequence[Document]:
+        """Return all of a kind, or those made *after* a time, in the order in which they were made.
+
+        Of two of a kind the later one has the later `Document.date_created`, so nothing is missed that is asked for by that.
+        """
 
     async def get(self, kind: str, name: str) -> Document | None:
         """Return one, if there is one."""

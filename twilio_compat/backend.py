@@ -245,6 +245,11 @@ class Backend(Protocol):
 
 def open_backend(settings: Settings) -> Backend:
     """Return the backend that ``settings.backend`` names, with webhooks; its adapter must be installed."""
+    if settings.rollout is not None:
+        raise ConfigurationError(
+            "TWILIO_COMPAT_ROLLOUT is set, but conversations cannot be moved one at a time yet; unset it, and all of them "
+            "are on ACS"
+        )
     found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if settings.backend not in found:
         known = ", ".join(sorted(found)) or "none: is twilio-acs-compat installed?"

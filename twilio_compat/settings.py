@@ -79,6 +79,11 @@ class Settings:
     """Pause between two looks for news, per signed-in user."""
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
+    rollout: str | None = None
+    """How far conversations are to have come from Twilio to ACS: rules (`twilio_compat.rollout.rules`), or ``openfeature``
+    for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio. Nothing acts on it yet,
+    so `open_backend` refuses it.
+    """
     rate_limits: RateLimits = "auto"
     """Whether requests wait until ACS's rates allow them: ``auto`` is ``on``, but for an emulator on this machine
     only from its first 429 on; ``off`` sends at once, and repeats what was refused.
@@ -123,6 +128,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "twilio_account_sid": "TWILIO_ACCOUNT_SID",
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
     "service_sid": "TWILIO_COMPAT_SERVICE_SID",
+    "rollout": "TWILIO_COMPAT_ROLLOUT",
     "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
     "participant_role": "TWILIO_COMPAT_PARTICIPANT_ROLE",
     "user_role": "TWILIO_COMPAT_USER_ROLE",

@@ -25,9 +25,11 @@ class DocumentRow:
     updated_at: int
 
 
-async def every(connection: AsyncConnection, kind: str) -> list[DocumentRow]:
-    """Return all of a kind, in the order in which they were made."""
+async def every(connection: AsyncConnection, kind: str, *, after: int | None = None) -> list[DocumentRow]:
+    """Return all of a kind, or those made *after* a time, in the order in which they were made."""
     query = select(documents).where(documents.c.kind == kind).order_by(documents.c.created_at)
+    if after is not None:
+        query = query.where(documents.c.created_at > after)
     return [_read(row) for row in await connection.execute(query)]
 
 

@@ -220,6 +220,7 @@ documents = Table(
     Column("content", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Index("ix_documents_kind_created_at", "kind", "created_at"),
 )
 """JSON objects that are kept for the account: services, configurations, webhooks."""
 

@@ -154,6 +154,7 @@ def _to_3(connection: Connection) -> None:
             PRIMARY KEY (kind, name)
         )
         """,
+        "CREATE INDEX ix_documents_kind_created_at ON documents (kind, created_at)",
         f"""
         CREATE TABLE errands (
             errand_id {_NUMBERED[connection.dialect.name]},

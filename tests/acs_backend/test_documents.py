@@ -75,6 +75,19 @@ async def test_documents_are_listed_in_the_order_in_which_they_were_made(
     assert ["c", "a", "b", "older clock"] == [each.name for each in await documents.list("kind")]
 
 
+async def test_those_are_listed_that_were_made_after_one(
+    documents: Documents, elsewhere: Documents, clock: Clock
+) -> None:
+    """No two are made at once, so whoever asks for what came after the last one misses nothing."""
+    first = await documents.put("kind", "first", {})
+    await asyncio.gather(*(each.put("kind", f"{n}", {}) for n, each in enumerate((documents, elsewhere) * 3)))
+    await documents.put("kind", "first", {"changed": True})
+    await documents.put("other", "first", {})
+    found = await documents.list("kind", after=first.date_created)
+    assert {f"{n}" for n in range(6)} == {each.name for each in found}
+    assert [] == await documents.list("kind", after=found[-1].date_created)
+
+
 async def test_a_document_is_deleted_once(documents: Documents, elsewhere: Documents) -> None:
     await documents.put("kind", "a", {})
     deleted = await asyncio.gather(documents.delete("kind", "a"), elsewhere.delete("kind", "a"))

@@ -180,7 +180,9 @@ def test_every_metadata_key_is_told_to_native_clients(key: str) -> None:
 
 def test_the_adapter_is_kept_from_every_module_that_is_not_the_port() -> None:
     face = ROOT / "twilio_compat"
-    packages = {each.parent.name for each in face.glob("*/__init__.py")} - {"jwt"}  # whose tokens may be anybody's
+    packages = {each.parent.name for each in face.glob("*/__init__.py")} - {
+        "jwt"
+    }  # whose tokens may be anybody's
     modules = {each.stem for each in face.glob("*.py")} - {"__init__"} | packages
     row = re.search(r"\| `acs_backend` \| the port: (.*?) \|", read("docs/explanation/architecture.md"))
     assert row is not None

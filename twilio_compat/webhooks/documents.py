@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from twilio_compat.account import AccountBackend, Document, Documents, account_actor
@@ -47,9 +48,9 @@ class TellingDocuments:
         self._configured = configured
         self._actor = account_actor(backend.service_sid)
 
-    async def list(self, kind: str) -> Sequence[Document]:
+    async def list(self, kind: str, *, after: datetime | None = None) -> Sequence[Document]:
         """As `Documents.list`."""
-        return await self._documents.list(kind)
+        return await self._documents.list(kind, after=after)
 
     async def get(self, kind: str, name: str) -> Document | None:
         """As `Documents.get`."""

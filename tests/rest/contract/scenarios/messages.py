@@ -133,7 +133,9 @@ def a_file_is_uploaded_and_sent(stage: Stage) -> None:
     )
     assert sent.body is None or "" == sent.body
     fetched = json.loads(stage.raw("GET", f"{base}/{uploaded['sid']}").text)
-    while fetched["message_sid"] is None:  # which is noted once the message is sent, by nobody who is waited for
+    while (
+        fetched["message_sid"] is None
+    ):  # which is noted once the message is sent, by nobody who is waited for
         fetched = json.loads(stage.raw("GET", f"{base}/{uploaded['sid']}").text)
     assert (sent.sid, sent.conversation_sid) == (fetched["message_sid"], fetched["channel_sid"])
     assert "First the foundation." == httpx.get(fetched["links"]["content_direct_temporary"]).text
