@@ -71,7 +71,7 @@ def check(answer: Answer) -> None:
         assert "Traceback" not in answer.body["message"]
 
 
-FEW = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THEIRS = [pytest.param(each, id=each.name) for each in operations().values() if each.name != "DeleteService"]
 
 
