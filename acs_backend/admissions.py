@@ -2,7 +2,10 @@
 
 ACS adds an existing member without a word, where Twilio answers 409. So whoever adds reads the members before; and of two
 adds at once, which both find the member missing, the row in the store decides: both saw the same state of it, and only
-one can replace that state (`Admissions.claim`), and goes on to add the member (`Admissions.add`).
+one can replace that state (`Admissions.claim`), and goes on to add the member (`Admissions.add`). Somebody who dies then
+leaves a row and no member, so a third may replace that row too. It is one that was updated before it was created, until
+the member is added and it is settled: from then on nobody replaces it who saw it before, and whoever was replaced before
+that has lost (`table.settle`).
 
 A member sees the history from the moment of being added, where Twilio shows all of it. So members are added with their
 history shared from the beginning of time.
@@ -63,13 +66,15 @@ class Admissions:
     ) -> Participant:
         """Write the row of a member about to be added, unless another add of the same member has (`ConflictError` 50433)."""
         now = to_milliseconds(self.clock())
+        if over is not None:
+            now = max(now, over.created_at + 1)
         row = Participant(
             thread_id=conversation.thread_id,
             acs_id=acs_id,
             sid=participant_sid(conversation.thread_id, acs_id),
             attributes=draft.attributes,
             created_at=now,
-            updated_at=now,
+            updated_at=now - 1,
             role_sid=draft.role_sid,
             date_created=None if draft.date_created is None else to_milliseconds(draft.date_created),
             date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from azure.communication.chat import CommunicationUserIdentifier
@@ -138,9 +138,13 @@ class Participants:
             await self._withdraw(row)
             raise
         async with self._database.write() as connection:
+            stands = await table.settle(connection, row)
             await identity_table.revive(connection, acs_id, to_milliseconds(self._clock()))
             await self._announce(connection, conversation, acs_id)
-        return (await self.records(conversation, [acs_id], {acs_id: row}))[0]
+        if not stands:
+            raise exists_already()
+        settled = replace(row, updated_at=row.created_at)
+        return (await self.records(conversation, [acs_id], {acs_id: settled}))[0]
 
     async def list(self, actor: Actor, conversation_sid: str) -> Sequence[ParticipantRecord]:
         """Return the members in the order in which they were added; errors of `Conversations.get`."""

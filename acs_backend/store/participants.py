@@ -82,6 +82,7 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
             (participants.c.thread_id == row.thread_id)
             & (participants.c.acs_id == row.acs_id)
             & (participants.c.created_at == over.created_at)
+            & (participants.c.updated_at == over.updated_at)
         )
         return (await connection.execute(update(participants).where(stale).values(values))).rowcount == 1
     try:
@@ -90,6 +91,18 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
     except IntegrityError:
         return False
     return True
+
+
+async def settle(connection: AsyncConnection, row: Participant) -> bool:
+    """Let a row that was claimed stand for a member; say False if another one was claimed over it meanwhile."""
+    of_member = (participants.c.thread_id == row.thread_id) & (participants.c.acs_id == row.acs_id)
+    own = of_member & (participants.c.created_at == row.created_at)
+    untouched = own & (participants.c.updated_at == row.updated_at)
+    await connection.execute(update(participants).where(untouched).values(updated_at=row.created_at))
+    there = (
+        await connection.execute(select(participants.c.created_at).where(of_member))
+    ).scalar_one_or_none()
+    return there in (None, row.created_at)
 
 
 async def withdraw(connection: AsyncConnection, row: Participant) -> None:

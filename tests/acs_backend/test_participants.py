@@ -117,6 +117,21 @@ async def test_of_several_adds_at_once_one_wins(deployment: Deployment) -> None:
     assert ["bob"] == await names(backends[1], alice, chat)
 
 
+async def test_an_add_that_was_overtaken_on_its_way_to_acs_has_lost(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await backend.issue_identity("bob")
+    slow = deployment.emulator.faults.add("delay", "AddChatParticipants", latency=0.5, count=1)
+    overtaken = asyncio.create_task(add(backend, alice, chat, "bob"))
+    assert await asyncio.to_thread(slow.wait_until_seen)
+    won = await add(deployment.backend(), alice, chat, "bob")
+    with pytest.raises(ConflictError) as refused:
+        await overtaken
+    assert 50433 == refused.value.code
+    assert [won] == await backend.participants.list(alice, chat.sid)
+    assert won.date_created == won.date_updated
+
+
 async def test_who_was_removed_can_be_added_again(
     backend: AcsBackend, alice: Actor, chat: ConversationRecord
 ) -> None:
