@@ -1,8 +1,7 @@
 """The port over Azure Communication Services, composed of the rooms of this package.
 
-Everything that keeps state (connections, tokens, the store, the ledger's door) exists once. The parts that only
-combine it exist twice: for callers, whose requests are repeated until the deadline, and for the event source, whose
-ticks fail at once, since the next tick is the repetition.
+A backend is that of one service. That of the default one opens the others (`acs_backend.services`), which share its
+connections and have a store of their own. `acs_backend.assembly` has what each is made of.
 """
 
 from __future__ import annotations
@@ -15,59 +14,32 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from acs_backend.clients import AcsClients
-from acs_backend.connection_string import check_endpoint, parse_connection_string
+from acs_backend.assembly import Core, Parts, assembled, connected, default_service, polling
 from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversations import Conversations
 from acs_backend.documents import Documents
-from acs_backend.errands import Errands
-from acs_backend.errors import Subject
-from acs_backend.event_sources.change_feed import ChangeFeed
-from acs_backend.event_sources.change_teller import ChangeTeller
-from acs_backend.event_sources.hub import Hub
-from acs_backend.event_sources.lookups import Lookups
-from acs_backend.event_sources.polling import Polling
-from acs_backend.event_sources.shared_readings import SharedReadings
-from acs_backend.event_sources.teller import Teller
 from acs_backend.identities import Identities
 from acs_backend.leases import Leases
-from acs_backend.ledger.ledger import Ledger
-from acs_backend.ledger.listings import Heights, Listings
-from acs_backend.ledger.reader import Reader
-from acs_backend.ledger.recorder import Recorder
-from acs_backend.ledger.writer_lease import WriterLease
 from acs_backend.media import Media
-from acs_backend.message_pages import MessagePages
-from acs_backend.message_translator import MessageTranslator
 from acs_backend.messages import Messages
-from acs_backend.movements import Movements
 from acs_backend.participants import Participants
 from acs_backend.push_registrations import PushRegistrations
 from acs_backend.queues import Queues
 from acs_backend.reachability import Reachability
-from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import OneAttempt, Retries
-from acs_backend.roles import RoleBook, Roles
-from acs_backend.sender import Sender
+from acs_backend.roles import Roles
 from acs_backend.services import Services
-from acs_backend.sids import service_sid
-from acs_backend.speaker import Speaker
-from acs_backend.stand_ins import StandIns
-from acs_backend.store.database import Database
-from acs_backend.turns import open_turns
 from acs_backend.user_conversations import UserConversations
 from acs_backend.user_removal import UserRemoval
 from acs_backend.users import Users
-from twilio_compat.backend import Backend
-from twilio_compat.errors import ServiceUnavailableError
+from twilio_compat.account import AccountBackend
+from twilio_compat.errors import NotFoundError, ServiceUnavailableError
 from twilio_compat.events import Event
 from twilio_compat.records import Actor, ActorKind, ConversationLimits, IssuedIdentity
 from twilio_compat.settings import Settings
 
 LIMITS = ConversationLimits(media_count=10, media_size=150, media_total_size=150)
 """Twilio's, which Azure Blob Storage can carry."""
-MEMORY = "sqlite://"
-"""The store of direct mode: what it holds is of no use to the next process."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,96 +52,8 @@ class Tenancy:
     root: AcsBackend
 
 
-@dataclass(frozen=True, slots=True)
-class _Core:
-    """What exists once in a backend."""
-
-    settings: Settings
-    endpoint: str
-    database: Database
-    clients: AcsClients
-    identities: Identities
-    media: Media
-    content_templates: ContentTemplates
-    recorder: Recorder
-    receipts: ReadReceipts
-    typing_notices: Errands
-    roles: Roles
-    hub: Hub
-    heights: Heights
-    now: Callable[[], datetime]
-    clock: Callable[[], float]
-
-
-class _Parts:
-    """The parts that combine the core, all repeating their requests in the same way."""
-
-    def __init__(self, core: _Core, retries: Retries) -> None:
-        self.listings = Listings(core.clients, retries, heights=core.heights)
-        self.ledger = Ledger(core.database, self.listings)
-        self.stand_ins = StandIns(core.database, core.clients, core.identities, retries)
-        self.conversations = Conversations(
-            core.database,
-            core.clients,
-            core.identities,
-            retries,
-            core.recorder,
-            core.roles,
-            Movements(
-                core.database, core.identities, self.ledger, core.recorder, self.stand_ins, clock=core.now
-            ),
-            self.stand_ins,
-            clock=core.now,
-        )
-        self.participants = Participants(
-            core.database,
-            core.clients,
-            core.identities,
-            retries,
-            self.conversations,
-            self.listings,
-            core.receipts,
-            core.typing_notices,
-            core.roles,
-            clock=core.now,
-        )
-        translator = MessageTranslator(
-            core.database,
-            core.identities,
-            self.participants,
-            core.media,
-            metadata_budget=core.settings.metadata_budget,
-        )
-        reader = Reader(core.clients, retries, self.ledger, self.listings, clock=core.clock)
-        self.messages = Messages(
-            core.database,
-            core.clients,
-            core.identities,
-            retries,
-            self.conversations,
-            self.participants,
-            core.media,
-            core.content_templates,
-            self.ledger,
-            MessagePages(core.database, reader),
-            reader,
-            Speaker(
-                Sender(core.clients, retries, self.ledger, core.recorder, deadline=core.settings.deadline),
-                translator,
-                self.participants,
-                self.stand_ins,
-                core.hub,
-            ),
-            translator,
-            core.roles,
-            core.hub,
-            self.stand_ins,
-            clock=core.now,
-        )
-
-
 class AcsBackend:
-    """The port `twilio_compat.backend.Backend`. Belongs to the event loop in which it is first used.
+    """The port `twilio_compat.account.AccountBackend`. Belongs to the event loop in which it is first used.
 
     *now* tells the time of day, *clock* is monotonic in seconds, and *sleep* waits; tests bring their own.
     """
@@ -191,8 +75,13 @@ class AcsBackend:
         retries = Retries(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
         once = OneAttempt(deadline=deadline, attempt_timeout=attempt_timeout, clock=clock, sleep=sleep)
         self._tenancy = tenancy
-        self._core = core = _core(settings, retries, now, clock, sleep, tenancy)
-        self._parts = parts = _Parts(core, retries)
+        if tenancy:
+            clients, database = tenancy.root._core.clients, tenancy.root._core.database.of_tenant(tenancy.sid)
+        else:
+            clients, database = connected(settings, clock=clock, sleep=sleep)
+        core = assembled(settings, clients, database, retries, now=now, clock=clock, sleep=sleep)
+        self._core: Core = core
+        self._parts = parts = Parts(core, retries)
         self._reachability = Reachability(
             core.database, core.roles, enabled=settings.reachability, clock=now, sleep=sleep
         )
@@ -207,27 +96,7 @@ class AcsBackend:
         self._users = Users(
             core.database, core.identities, self._reachability, core.roles, removal, clock=now
         )
-        polled = _Parts(core, once)
-        self._polling = Polling(
-            identities=core.identities,
-            clients=core.clients,
-            conversations=polled.conversations,
-            ledger=polled.ledger,
-            listings=polled.listings,
-            teller=Teller(polled.conversations, polled.participants, polled.messages, polled.ledger),
-            feed=ChangeFeed(core.database, core.hub, sleep=sleep),
-            change_teller=ChangeTeller(
-                Lookups(core.database, core.identities, flush=core.recorder.flush),
-                polled.participants,
-                clock=core.now,
-            ),
-            shared=SharedReadings(polled.listings, clock=clock),
-            hub=core.hub,
-            interval=settings.poll_interval,
-            sweep_interval=settings.sweep_interval,
-            clock=clock,
-            sleep=sleep,
-        )
+        self._polling = polling(core, Parts(core, once), sleep=sleep)
         self.conversations: Conversations = parts.conversations
         """Conversations."""
         self.participants: Participants = parts.participants
@@ -269,7 +138,7 @@ class AcsBackend:
         """Whether the service keeps track of who is there."""
         self.identities: Identities = core.identities
         """Who is who at ACS."""
-        self.service_sid: str = tenancy.sid if tenancy else settings.service_sid or service_sid(core.endpoint)
+        self.service_sid: str = tenancy.sid if tenancy else default_service(settings)
         """The service whose conversations these are."""
         self.services: Services[AcsBackend] = (
             tenancy.root.services if tenancy else self._make_services(settings, now, clock, sleep)
@@ -292,6 +161,7 @@ class AcsBackend:
             self.service_sid,
             open_tenant,
             is_strict=settings.service_sid is not None,
+            direct=self._core.identities.direct,
             clock=clock,
         )
 
@@ -333,6 +203,11 @@ class AcsBackend:
         """Release connections and files. Safe to call twice."""
         await self._close(self._core.database.close)
 
+    async def prepare(self) -> None:
+        """Open the store, so that it is known to work. `ConfigurationError`, `ServiceUnavailableError`."""
+        async with self._core.database.read():
+            return
+
     async def drop(self) -> None:
         """Remove the store of a tenant with all that is in it, and close."""
         await self._close(self._core.database.drop)
@@ -354,60 +229,13 @@ class AcsBackend:
         for release in (self._core.recorder.close, self.leases.close):
             try:
                 await release()
-            except ServiceUnavailableError as error:
+            except (
+                NotFoundError,
+                ServiceUnavailableError,
+            ) as error:  # the first of a tenant that was deleted
                 _log.warning("Others wait, or send at full cost, until the lease of this one ends: %s", error)
 
 
-def open_backend(settings: Settings) -> Backend:
+def open_backend(settings: Settings) -> AccountBackend:
     """Return a backend on the ACS resource and the store that *settings* name."""
     return AcsBackend(settings)
-
-
-def _core(
-    settings: Settings,
-    retries: Retries,
-    now: Callable[[], datetime],
-    clock: Callable[[], float],
-    sleep: Callable[[float], Coroutine[None, None, None]],
-    tenancy: Tenancy | None,
-) -> _Core:
-    endpoint, access_key = _resource(settings)
-    if tenancy is None:
-        database = Database(settings.database_url if access_key else MEMORY)
-        turns = open_turns(settings.rate_limits, endpoint, clock=clock, sleep=sleep)
-        clients = AcsClients(endpoint, access_key, timeout=settings.request_timeout, turns=turns)
-    else:
-        shared = tenancy.root._core
-        database, clients = shared.database.of_tenant(tenancy.sid), shared.clients
-    identities = Identities(settings, clients, database, retries, clock=now, sleep=sleep)
-    lease = WriterLease(database, deadline=settings.deadline, clock=lambda: now().timestamp(), sleep=sleep)
-    heights = Heights()
-    ledger = Ledger(database, Listings(clients, retries, heights=heights))
-    return _Core(
-        settings=settings,
-        endpoint=endpoint,
-        database=database,
-        clients=clients,
-        identities=identities,
-        media=Media(settings, database, clients.transport, clock=now),
-        content_templates=ContentTemplates(database, identities),
-        recorder=Recorder(database, ledger, lease, doubt=settings.deadline, clock=clock, sleep=sleep),
-        receipts=ReadReceipts(database, clients, identities, retries, ledger, clock=now),
-        typing_notices=Errands("A typing notice", Subject.CONVERSATION),
-        roles=Roles(database, RoleBook.of(settings), direct=identities.direct, clock=now),
-        hub=Hub(),
-        heights=heights,
-        now=now,
-        clock=clock,
-    )
-
-
-def _resource(settings: Settings) -> tuple[str, str | None]:
-    """Return the endpoint, and the access key unless only direct mode is possible."""
-    if settings.connection_string:
-        parsed = parse_connection_string(settings.connection_string)
-        return parsed.endpoint, parsed.access_key
-    purpose = "to reach ACS (or COMMUNICATION_SERVICES_ENDPOINT, for clients that bring an ACS user token)"
-    if not settings.endpoint:
-        settings.need("connection_string", purpose)
-    return check_endpoint(settings.endpoint or "", "COMMUNICATION_SERVICES_ENDPOINT"), None

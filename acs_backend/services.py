@@ -9,7 +9,8 @@ and stays open until the process closes or sees that the service is gone; for up
 another process has just deleted for there, and then finds that its store is not.
 
 A service is deleted in three steps: its document is marked, from when on nobody finds it; its conversations are deleted
-at ACS and its store is dropped; the document goes. Whoever dies half way leaves a mark, and deleting it again goes on.
+at ACS, and its files, and its store is dropped; the document goes. Whoever dies half way leaves a mark, and deleting it
+again goes on. Its ACS users stay: without a conversation they are of no use to anybody.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ from twilio_compat.account import (
     ServiceRecord,
     account_actor,
 )
-from twilio_compat.errors import ConflictError, NotFoundError, TokenError
+from twilio_compat.errors import (
+    ConflictError,
+    DirectModeError,
+    NotFoundError,
+    TokenError,
+    TranslationGapError,
+)
 from twilio_compat.records import JSONObject
 
 KIND, DEFAULT_KIND = "service", "default-service"
@@ -40,12 +47,26 @@ KNOWN: Final = 1.0
 _PAGE: Final = 50
 
 
+class Files(Protocol):
+    """The files of a service."""
+
+    async def delete_all(self) -> None:
+        """Remove them."""
+
+
 class Tenant(Protocol):
     """A backend of one service, as its service needs it."""
 
     @property
     def conversations(self) -> AccountConversations:
         """Conversations."""
+
+    @property
+    def media(self) -> Files:
+        """Files."""
+
+    async def prepare(self) -> None:
+        """Open the store, so that it is known to work."""
 
     async def drop(self) -> None:
         """Remove the store with all that is in it, and close."""
@@ -68,17 +89,20 @@ class Services(Generic[T]):
         open_tenant: Callable[[str], T],
         *,
         is_strict: bool,
+        direct: bool,
         clock: Callable[[], float],
     ) -> None:
         """Keep them in *documents* of the *default* service. *clock* is monotonic, in seconds.
 
-        *is_strict*: a token for a service that there is not is refused, and not for the default one.
+        *is_strict*: a token for a service that there is not is refused, and not for the default one. *direct*: there is no
+        store that outlasts the process.
         """
         self._documents = documents
         self._default = default
         self._default_sid = default_sid
         self._open_tenant = open_tenant
         self._is_strict = is_strict
+        self._direct = direct
         self._clock = clock
         self._open: dict[str, T] = {}
         self._known_until: dict[str, float] = {}
@@ -87,8 +111,9 @@ class Services(Generic[T]):
 
     async def list(self) -> Sequence[ServiceRecord]:
         """Return all of them, the default one first."""
-        made = [_record(each) for each in await self._documents.list(KIND) if not _is_going(each.content)]
-        return [await self._own_record(), *made]
+        made = [each for each in await self._documents.list(KIND) if not _is_going(each.content)]
+        others = [_record(each) for each in made if each.name != self._default_sid]
+        return [await self._own_record(), *others]
 
     async def get(self, sid: str) -> ServiceRecord:
         """Fetch one. `NotFoundError` 50050."""
@@ -100,10 +125,24 @@ class Services(Generic[T]):
         return _record(found)
 
     async def create(self, friendly_name: str) -> ServiceRecord:
-        """Make one, empty. `LimitError` 50003."""
+        """Make one, empty, with its store. `LimitError` 50003; `ConfigurationError` where the store cannot be made."""
         check_friendly_name(friendly_name)
+        if self._direct:
+            raise DirectModeError(
+                "Services are kept in the store of a deployment, and without a connection string there is none that "
+                "lasts; set COMMUNICATION_SERVICES_CONNECTION_STRING"
+            )
+        await self._own_record()  # which is the oldest
         sid = SERVICE + secrets.token_hex(16)
-        return _record(await self._documents.put(KIND, sid, {"friendly_name": friendly_name}))
+        tenant = self._open_tenant(sid)
+        try:
+            await tenant.prepare()
+            made = await self._documents.put(KIND, sid, {"friendly_name": friendly_name})
+        except BaseException:
+            await tenant.close()
+            raise
+        self._open[sid] = tenant
+        return _record(made)
 
     async def delete(self, sid: str) -> None:
         """Delete one with all that is in it. `NotFoundError` 50050; `ConflictError` for the default one."""
@@ -116,6 +155,7 @@ class Services(Generic[T]):
         tenant = self._open.pop(sid, None) or self._open_tenant(sid)
         try:
             await _delete_conversations(tenant, sid)
+            await tenant.media.delete_all()
             await tenant.drop()
         finally:
             await tenant.close()
@@ -145,6 +185,7 @@ class Services(Generic[T]):
 
     async def close(self) -> None:
         """Close those that are open. Safe to call twice."""
+        self._known_until.clear()
         while self._open:
             _, tenant = self._open.popitem()
             await tenant.close()
@@ -177,7 +218,7 @@ async def _delete_conversations(tenant: Tenant, sid: str) -> None:
     query = ConversationQuery()
     while page := await tenant.conversations.page(account, query, after=last, limit=_PAGE):
         for each in page:
-            with suppress(NotFoundError):  # somebody else has deleted it
+            with suppress(NotFoundError, TranslationGapError):  # gone already, or nobody's who is known here
                 await tenant.conversations.delete(account, each.sid)
         last = page[-1].sid
 

@@ -78,6 +78,8 @@ T = TypeVar("T")
 SMALLEST_PAGE = 20
 """Entries that a reading asks for at least."""
 READS_AT_ONCE = 8
+SERVICE_NOT_FOUND = 50050
+"""The code of what the store of a service says that was deleted."""
 THREADS_IN_USE = 100
 LONGEST_WAIT = 1.0
 """Seconds that the reading of one thread may wait for ACS's rates while the other threads' news wait for it."""
@@ -215,9 +217,11 @@ class Subscription:
             self._ended = True
             raise
         except TokenError as error:
-            self._outbox.append(SourceRefused(error=error))
-            self._ended = True
+            self._refuse(error)
         except TwilioCompatError as error:
+            if getattr(error, "code", None) == SERVICE_NOT_FOUND:
+                self._refuse(TokenError("Service instance not found", code=51101))
+                return
             if not self._pace.failures:
                 self._outbox.append(SourceInterrupted(error=error))
             self._pace.pause()
@@ -225,6 +229,10 @@ class Subscription:
             if self._pace.failures:
                 self._outbox.insert(told, SourceRestored())
                 self._pace.failures = 0
+
+    def _refuse(self, error: TokenError) -> None:
+        self._outbox.append(SourceRefused(error=error))
+        self._ended = True
 
     # Steps
 

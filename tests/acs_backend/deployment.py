@@ -116,9 +116,9 @@ class _AllowHttp(SansIOHTTPPolicy[Any, Any]):
         request.context.options["enforce_https"] = False
 
 
-def twilio_token(identity: str, *, ttl: int = 3600) -> str:
+def twilio_token(identity: str, *, ttl: int = 3600, service_sid: str = "IS" + "2" * 32) -> str:
     token = AccessToken("AC" + "0" * 32, KEY, SECRET, identity=identity, ttl=ttl)
-    token.add_grant(ChatGrant(service_sid="IS" + "2" * 32))
+    token.add_grant(ChatGrant(service_sid=service_sid))
     return str(token.to_jwt())
 
 
