@@ -26,7 +26,9 @@ async def test_calls_that_a_closing_backend_interrupts_say_so(deployment: Deploy
         await asyncio.sleep(0)
     await backend.close()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert {ClosedError} == {type(each) for each in outcomes if isinstance(each, BaseException)}
+    refusals = {type(each) for each in outcomes if isinstance(each, BaseException)}
+    assert refusals <= {ClosedError}  # after many steps all of them may have ended
+    assert refusals or steps > 1
 
 
 async def test_calls_after_the_end_say_so(deployment: Deployment) -> None:
