@@ -52,6 +52,8 @@ class Demultiplexer:
         self._tls = tls
         self._plain = plain
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unserved: set[socket.socket] = set()
+        """Connections that were accepted, and not handed over yet: whoever is cancelled before that does not close them."""
         self._loop = asyncio.get_running_loop()
         self._spawn(self._accept())
 
@@ -64,6 +66,8 @@ class Demultiplexer:
         """Wait until nothing of it is left."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._listener.close()
+        while self._unserved:
+            self._unserved.pop().close()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -73,17 +77,23 @@ class Demultiplexer:
     async def _accept(self) -> None:
         while True:
             try:
-                connection, _ = await self._loop.sock_accept(self._listener)
+                await _readable(self._listener)
+                connection, _ = self._listener.accept()  # at once, so that no cancellation loses it
+            except BlockingIOError:
+                continue  # the peer is gone already
             except OSError as error:
                 # Out of file descriptors, or the peer is gone already: the listener itself is sound.
                 logger.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(0.1)
                 continue
+            connection.setblocking(False)
+            self._unserved.add(connection)
             self._spawn(self._welcome(connection))
 
     async def _welcome(self, connection: socket.socket) -> None:
         try:
             tls = await self._examine(connection)
+            self._unserved.discard(connection)
             # From here on the connection is the event loop's to close.
             await self._loop.connect_accepted_socket(
                 self._make_protocol,
@@ -92,6 +102,7 @@ class Demultiplexer:
                 ssl_shutdown_timeout=_TLS_CLOSING_TIME if tls else None,
             )
         except (OSError, TimeoutError) as error:
+            self._unserved.discard(connection)
             logger.info("a connection ended before its first request: %s", error)
 
     async def _examine(self, connection: socket.socket) -> ssl.SSLContext | None:
