@@ -276,6 +276,24 @@ async def test_another_process_notices_within_a_second(roles: Roles, elsewhere: 
     assert not await elsewhere.lets_members(None, Permission.SEND_MESSAGE)
 
 
+async def test_who_writes_asks_nothing_of_the_store_while_the_roles_are_fresh(
+    shared_store: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(shared_store) as database:
+        roles = Roles(database, RoleBook(), direct=False, clock=clock)
+        reader = await roles.create(READER)
+        await roles.book()
+        with monkeypatch.context() as cut_off:
+            cut_off.setattr(database, "read", None)
+            assert await roles.lets_members(None, Permission.SEND_MESSAGE)
+            assert not await roles.lets_members(reader.sid, Permission.SEND_MESSAGE)
+        await roles.delete(reader.sid)
+        assert await roles.lets_members(reader.sid, Permission.SEND_MESSAGE)
+        with monkeypatch.context() as cut_off:
+            cut_off.setattr(database, "read", None)
+            assert await roles.lets_members(reader.sid, Permission.SEND_MESSAGE)
+
+
 async def test_a_role_that_another_process_just_made_can_be_given(roles: Roles, elsewhere: Roles) -> None:
     await elsewhere.book()
     made = await roles.create(READER)
