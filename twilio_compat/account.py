@@ -87,12 +87,13 @@ class StateMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDraft:
-    """A user to be made. Without a name it is called by its identity."""
+    """A user to be made. Without a name it is called by its identity; ``sid`` is that of one who comes from elsewhere."""
 
     identity: str
     friendly_name: str | None = None
     attributes: JSONValue = field(default_factory=dict)
     role_sid: str | None = None
+    sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

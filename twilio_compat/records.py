@@ -138,7 +138,8 @@ class ConversationRecord:
 class ConversationDraft:
     """A conversation to be made. ``attributes`` default to an empty object, as at Twilio.
 
-    From ``state`` on is for the account alone (`ActorKind.ACCOUNT`); dates are those of a conversation that is imported.
+    From ``state`` on is for the account alone (`ActorKind.ACCOUNT`); dates, ``sid`` and ``created_by`` are those of a
+    conversation that is imported, and that keeps them. `ConflictError` 50353 where the sid is taken.
     """
 
     friendly_name: str | None = None
@@ -149,6 +150,8 @@ class ConversationDraft:
     date_created: datetime | None = None
     date_updated: datetime | None = None
     extras: Mapping[str, JSONValue] = field(default_factory=dict)
+    sid: str | None = None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,13 +221,14 @@ class ParticipantRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantDraft:
-    """A member to be added. From ``role_sid`` on is for the account alone; dates are those of one who is imported."""
+    """A member to be added. From ``role_sid`` on is for the account alone; dates and ``sid`` are those of one imported."""
 
     identity: str
     attributes: JSONValue = field(default_factory=dict)
     role_sid: str | None = None
     date_created: datetime | None = None
     date_updated: datetime | None = None
+    sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +258,8 @@ class MediaRecord:
 class MediaUpload:
     """A file to be uploaded: all of its bytes, or a stream of them read once.
 
-    ``size`` is what a stream is announced to have, in bytes, where that is known: too much is refused unread.
+    ``size`` is what a stream is announced to have, in bytes, where that is known: too much is refused unread. ``sid`` is
+    for the account alone: what a file that comes from elsewhere keeps. Once more with the same sid, it is one file.
     """
 
     content: bytes | AsyncIterable[bytes]
@@ -262,6 +267,7 @@ class MediaUpload:
     filename: str | None = None
     size: int | None = None
     category: MediaCategory = "media"
+    sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,7 +329,8 @@ class MessageDraft:
     of the first attempt, is one message. ``is_first`` says that this is the first attempt, which spares a look.
     With a ``content_sid`` the body is that template's text, its placeholders filled from ``content_variables``.
     From ``author`` on is for the account alone: as whom it writes, who need be no member nor a user; when the message
-    was written and changed, of one that is imported; and, with ``is_quiet``, that nobody is to be called about it.
+    was written and changed, of one that is imported; with ``is_quiet``, that nobody is to be called about it; and the
+    ``sid`` and the ``index`` that one keeps which comes from elsewhere. `ConflictError` where another one has them.
     """
 
     mutation_id: str
@@ -338,6 +345,8 @@ class MessageDraft:
     date_created: datetime | None = None
     date_updated: datetime | None = None
     is_quiet: bool = False
+    sid: str | None = None
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

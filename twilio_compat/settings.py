@@ -55,6 +55,10 @@ class Settings:
     """``IS...`` sid of the default service: that of your service at Twilio, so that paths and tokens go on naming it.
     Unset, it is derived from the ACS resource, and tokens for a service that nobody made are for the default one.
     """
+    twilio_url: str | None = None
+    """Where Twilio's REST API for Conversations is, while a rollout has need of Twilio: the url that replaces
+    ``https://conversations.twilio.com`` and that of media, for a proxy or a test. Unset, Twilio itself.
+    """
     backend: str = "acs"
     """Name of the adapter, as installed."""
     media_container: str = "twilio-media"
@@ -77,6 +81,8 @@ class Settings:
     """Role of every user who was given none; it holds in each conversation they are in."""
     poll_interval: float = 1.0
     """Pause between two looks for news, per signed-in user."""
+    twilio_poll_interval: float = 2.0
+    """Pause between two looks at Twilio for news, per conversation that somebody follows."""
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
     rollout: str | None = None
@@ -128,6 +134,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "twilio_account_sid": "TWILIO_ACCOUNT_SID",
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
     "service_sid": "TWILIO_COMPAT_SERVICE_SID",
+    "twilio_url": "TWILIO_COMPAT_TWILIO_URL",
     "rollout": "TWILIO_COMPAT_ROLLOUT",
     "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
     "participant_role": "TWILIO_COMPAT_PARTICIPANT_ROLE",
