@@ -25,7 +25,7 @@ async def made(twilio: TwilioStandIn) -> int:
     return len(await twilio.backend.conversations.page(account_actor(), everything, after=None, limit=100))
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning")  # the official client's own
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the official client's own
 async def test_it_answers_the_official_client_and_shows_what_is_behind() -> None:
     async with twilio_stand_in() as twilio:
         async with AsyncTwilioHttpClient() as http:
