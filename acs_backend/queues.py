@@ -16,6 +16,7 @@ Times are those of the process that asks; the clocks should agree to within what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ from acs_backend.store.database import Database
 from acs_backend.text import as_text
 from acs_backend.times import to_milliseconds, to_time
 from twilio_compat.account import Backlog, Errand, TakenErrand
+from twilio_compat.records import JSONObject
 
 KEPT = timedelta(days=7)
 """How long an errand that is over is kept."""
@@ -50,6 +52,29 @@ class Queues:
                 for queue in {each.queue for each in added}:
                     await table.trim(connection, queue, now - KEPT // timedelta(milliseconds=1), limit=limit)
         return len(added)
+
+    async def amend(self, queue: str, key: str, *, content: JSONObject, due: datetime) -> bool:
+        """Give one that nobody has taken another content and time; say whether."""
+        async with self._database.write() as connection:
+            return await table.amend(
+                connection,
+                queue,
+                key,
+                now=self._now(),
+                content=json.dumps(content),
+                due_at=to_milliseconds(due),
+            )
+
+    async def withdraw(self, queue: str, key: str) -> bool:
+        """Have one that nobody has taken count as done; say whether."""
+        async with self._database.write() as connection:
+            now = self._now()
+            return await table.amend(connection, queue, key, now=now, state=table.DONE, due_at=now)
+
+    async def of_line(self, queue: str, line: str) -> Backlog:
+        """Say how much waits in a line, and how much of it was given up."""
+        async with self._database.read() as connection:
+            return _backlog(await table.backlog(connection, queue, line))
 
     async def take(self, queue: str, *, limit: int, hold: float) -> Sequence[TakenErrand]:
         """Return up to *limit* that are due, at most one of each line, and hold their lines for *hold* seconds.
@@ -96,9 +121,7 @@ class Queues:
     async def backlog(self, queue: str) -> Backlog:
         """Say how much waits, and how much was given up."""
         async with self._database.read() as connection:
-            found = await table.backlog(connection, queue)
-        oldest = None if found.oldest is None else to_time(found.oldest)
-        return Backlog(waiting=found.waiting, dead=found.dead, oldest=oldest)
+            return _backlog(await table.backlog(connection, queue))
 
     async def next_due(self, queue: str) -> datetime | None:
         """Say when the next one can be taken; None where none waits."""
@@ -108,6 +131,11 @@ class Queues:
 
     def _now(self) -> int:
         return to_milliseconds(self._clock())
+
+
+def _backlog(found: table.Backlog) -> Backlog:
+    oldest = None if found.oldest is None else to_time(found.oldest)
+    return Backlog(waiting=found.waiting, dead=found.dead, oldest=oldest)
 
 
 def _row(errand: Errand) -> table.NewErrand:

@@ -353,6 +353,15 @@ class Errands(Protocol):
     async def add(self, errands: Sequence[Errand]) -> int:
         """Add those whose key their queue has never seen; return how many that was. A key is known for a week at least."""
 
+    async def amend(self, queue: str, key: str, *, content: JSONObject, due: datetime) -> bool:
+        """Give one another content and time. Say whether: not where it was taken, is over, or is not there."""
+
+    async def withdraw(self, queue: str, key: str) -> bool:
+        """Have one done no more, as if it had been. Say whether; not where `amend` would not."""
+
+    async def of_line(self, queue: str, line: str) -> Backlog:
+        """Say how much waits in a line of a queue, and how much of it was given up."""
+
     async def take(self, queue: str, *, limit: int, hold: float) -> Sequence[TakenErrand]:
         """Return up to *limit* that are due, at most one of each line, the first of it that is not done.
 

@@ -19,7 +19,19 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.chunks import chunks
@@ -134,12 +146,26 @@ async def dead(connection: AsyncConnection, queue: str, *, limit: int) -> list[E
     return [_read(row) for row in rows]
 
 
-async def backlog(connection: AsyncConnection, queue: str) -> Backlog:
-    """Count what waits and what was given up."""
+async def amend(connection: AsyncConnection, queue: str, key: str, *, now: int, **values: object) -> bool:
+    """Change an errand that waits and that nobody holds; say whether there was one."""
+    held = (errand_lines.c.held_errand == errands.c.errand_id) & (errand_lines.c.ready_at > now)
+    free = ~exists().where(errand_lines.c.queue == errands.c.queue, held)
+    waits = (errands.c.queue == queue) & (errands.c.key == key) & (errands.c.state == WAITING)
+    errand_id = await connection.scalar(select(errands.c.errand_id).where(waits, free))
+    if errand_id is None:
+        return False
+    await _move(connection, errand_id, (WAITING,), now, **values)
+    return True
+
+
+async def backlog(connection: AsyncConnection, queue: str, line: str | None = None) -> Backlog:
+    """Count what waits and what was given up, in one line or in all of a queue."""
     counted = func.count().label("many"), func.min(errands.c.errand_id).label("first")
     of_state = select(errands.c.state, *counted).where(
         errands.c.queue == queue, errands.c.state.in_((WAITING, DEAD))
     )
+    if line is not None:
+        of_state = of_state.where(errands.c.line == line)
     rows = {row.state: row for row in await connection.execute(of_state.group_by(errands.c.state))}
     waiting, given_up = rows.get(WAITING), rows.get(DEAD)
     oldest = None

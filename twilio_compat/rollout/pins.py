@@ -57,6 +57,8 @@ from twilio_compat.rollout.target import Flag, Target
 
 KIND: Final = "rollout-pin"
 """The kind of their documents; the name is the sid of the conversation."""
+LIVE: Final = ("rollout", "live")
+"""Kind and name of the document that is there once ACS was to have the authority over any conversation."""
 GRACE: Final = 2.0
 """Seconds for which a write may go by a pin."""
 SETTLING: Final = 2.5
@@ -98,6 +100,7 @@ class Pins:
         self._sleep = sleep
         self._known: dict[str, _Known] = {}
         self._sweep_at = SWEPT_AT
+        self._is_live = False
 
     # Conversations that are made
 
@@ -113,6 +116,7 @@ class Pins:
         One that ACS is to have must be pinned before it is made there, since without a pin it is looked for at Twilio.
         """
         new = pinned(target, stage, self._now())
+        await self._note_live(new)
         return await self._change(_sid(target), lambda old: new if old is None else old)
 
     async def forget(self, conversation_sid: str) -> None:
@@ -148,6 +152,10 @@ class Pins:
         """Look at all pins, so that those move, too, whose conversations nobody uses."""
         for each in await self.list():
             await self.of(each.about)
+
+    async def ever_live(self) -> bool:
+        """Say whether ACS has, or had, the authority over any conversation, or is about to."""
+        return self._is_live or await self._documents.get(*LIVE) is not None
 
     # What an operator says
 
@@ -199,6 +207,7 @@ class Pins:
         if pin.towards is not None and after.towards is pin.towards:
             after = await self._hand_over(known, after)
         if after != pin:
+            await self._note_live(after)
             unpinned = Pin(about=known.target)
             after = await self._change(
                 _sid(known.target), lambda old: after if old == found else old or unpinned
@@ -219,6 +228,13 @@ class Pins:
         text = "%s stays %s: what waits to be mirrored did not become nothing within %s s"
         _log.warning(text, pin.conversation_sid, pin.stage, LONGEST)
         return given_up(pin, self._now())
+
+    async def _note_live(self, pin: Pin) -> None:
+        """Have all processes know that not everything is at Twilio, before it is so."""
+        then = pin.stage if pin.towards is None else pin.towards
+        if DECISIONS[then].authority is Side.ACS and not self._is_live:
+            await self._documents.put(*LIVE, {})
+            self._is_live = True
 
     async def _change(self, conversation_sid: str, change: Callable[[Pin | None], Pin]) -> Pin:
         """Keep the pin that *change* makes of the one that is there, and return it; write nothing where it is the same."""

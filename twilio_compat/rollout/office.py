@@ -1,0 +1,147 @@
+"""What all parts of a rollout backend share: which side serves a conversation, under which names, and what is noted.
+
+A part asks `Office.reading` or opens `Office.writing`, and is given the backend to call and the names to use with it. The
+theory of writing is in `twilio_compat.rollout.pins` and `twilio_compat.rollout.outbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Final
+
+from twilio_compat.errors import BackendError, ServiceUnavailableError, TwilioCompatError
+from twilio_compat.rollout.fresh import Fresh
+from twilio_compat.rollout.outbox import Entry, Intent, Outbox, What
+from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.pins import Pins
+from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.shadow import Shadow
+from twilio_compat.rollout.sides import Sides
+from twilio_compat.rollout.sids import UNMAPPED, Sids
+from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.telemetry import Telemetry
+
+ROUNDS: Final = 20
+"""How often a write begins again because its conversation has just moved."""
+
+
+class Writing:
+    """A write that is under way. What it makes is named by `made`, so that the mirror knows what to look at."""
+
+    def __init__(self, place: Place, intent: Intent | None) -> None:
+        """Write to *place*; *intent* is what the mirror will be told, if there is one."""
+        self.place = place
+        self.intent = intent
+        self.sid: str | None = None
+        self.index: int | None = None
+
+    def made(self, sid: str, index: int | None = None) -> None:
+        """Note what the thing that was written is called, publicly."""
+        self.sid, self.index = sid, index
+
+
+class Office:
+    """What the parts of one service share."""
+
+    def __init__(
+        self,
+        sides: Sides,
+        pins: Pins,
+        sids: Sids,
+        outbox: Outbox,
+        shadow: Shadow,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        """Share these."""
+        self.sides = sides
+        self.service_sid = sides.acs.service_sid
+        self.pins = pins
+        self.sids = sids
+        self.outbox = outbox
+        self.shadow = shadow
+        self.telemetry = telemetry
+        self._ever_live: Fresh[bool] = Fresh(pins.ever_live, clock=clock, what="Whether ACS has anything")
+
+    async def ever_live(self) -> bool:
+        """Say whether ACS has, or had, the authority over any conversation of the service."""
+        return self._ever_live.last is True or await self._ever_live.get()
+
+    async def target(self, sid: str) -> Target:
+        """Return the conversation that *sid* names, which may be what Twilio calls it."""
+        public = await self.sids.conversation(sid) if await self.ever_live() else sid
+        return Target(conversation_sid=public, service=self.service_sid)
+
+    async def authority(self, sid: str) -> Side:
+        """Return the side that has the authority over a conversation, by its public sid."""
+        pin = await self.pins.of(Target(conversation_sid=sid, service=self.service_sid))
+        return pin.decision.authority
+
+    async def reading(self, sid: str) -> Place:
+        """Return where to read a conversation."""
+        return await self.place(await self.pins.of(await self.target(sid)))
+
+    async def place(self, pin: Pin, side: Side | None = None, *, at_once: bool = False) -> Place:
+        """Return where a conversation is on *side* (None: on that which has the authority).
+
+        *at_once*: with all names that were given before this call, by whomever.
+        """
+        side = side or pin.decision.authority
+        names = await self.sids.of(pin, at_once=at_once) if side is Side.TWILIO else UNMAPPED
+        return Place(pin, side, self.sides.of(side), names)
+
+    @asynccontextmanager
+    async def writing(self, sid: str, what: What, thing: str | None = None) -> AsyncIterator[Writing]:
+        """Write to a conversation in a block; *thing* is the public sid of what is written, if it has one yet.
+
+        What the mirror is to be told is noted before the block. Where it fails for sure it is taken back; where nobody can
+        say, it stays, and will be looked at.
+        """
+        target = await self.target(sid)
+        for _ in range(ROUNDS):
+            pin = await self.pins.for_writing(target)
+            intent = await self._intend(
+                pin, Entry(what=what, conversation_sid=pin.conversation_sid, sid=thing)
+            )
+            if self.pins.is_current(pin):
+                break
+            if intent is not None:
+                await self.outbox.withdraw(intent)
+        else:
+            raise ServiceUnavailableError(
+                f"The conversation {sid} keeps moving between Twilio and ACS; try again"
+            )
+        writing = Writing(await self.place(pin), intent)
+        async with self._noted(writing):
+            yield writing
+
+    def measured(self, place: Place, operation: str) -> AbstractContextManager[object]:
+        """Measure the block as a call of *operation* for a caller."""
+        return self.telemetry.call(place.side, operation)
+
+    async def close(self) -> None:
+        """Look at nothing any more."""
+        await self.outbox.close()
+        await self.shadow.close()
+        await self._ever_live.close()
+        await self.pins.close()
+        await self.sids.close()
+        self.telemetry.close()
+
+    async def _intend(self, pin: Pin, entry: Entry) -> Intent | None:
+        mirror = pin.decision.mirror
+        return None if mirror is None else await self.outbox.intend(mirror, entry)
+
+    @asynccontextmanager
+    async def _noted(self, writing: Writing) -> AsyncIterator[None]:
+        try:
+            yield
+        except TwilioCompatError as error:
+            if writing.intent is not None and not isinstance(error, BackendError):
+                await self.outbox.withdraw(writing.intent)
+            raise
+        if writing.intent is not None:
+            self.outbox.settle(writing.intent, sid=writing.sid, index=writing.index)

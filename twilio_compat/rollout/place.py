@@ -1,0 +1,35 @@
+"""Where a conversation is, on one side, and what things are called there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twilio_compat.account import AccountBackend
+from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.sids import Names, SidMap
+from twilio_compat.rollout.stages import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A conversation on one side. ``map`` is empty on ACS, where everything has its public name."""
+
+    pin: Pin
+    side: Side
+    backend: AccountBackend
+    map: SidMap
+
+    @property
+    def sid(self) -> str:
+        """What the conversation is called there."""
+        return self.there.sid(self.pin.conversation_sid)
+
+    @property
+    def there(self) -> Names:
+        """Says what is called how there, of what has public names."""
+        return self.map.twilio
+
+    @property
+    def public(self) -> Names:
+        """Says what is called how in public, of what has the names there."""
+        return self.map.public
