@@ -46,6 +46,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from acs_backend.store import changes, postgresql, schema, sqlite
+from acs_backend.store.forks import GATE
 from acs_backend.store.signals import Signals, from_file, from_postgresql
 from acs_backend.store.upgrades import VARIABLE, bring_up_to_date
 from twilio_compat.errors import ClosedError, ConfigurationError, NotFoundError, ServiceUnavailableError
@@ -97,7 +98,7 @@ class Database:
         """Open a transaction that only reads. `ServiceUnavailableError` where the database fails, `ClosedError`."""
         await self._open()
         with self._explained():
-            async with self._turn if self._in_memory else nullcontext():
+            async with self._turn if self._in_memory else self._unforked():
                 async with self._engine.begin() as connection:
                     yield connection
 
@@ -148,7 +149,7 @@ class Database:
 
     @asynccontextmanager
     async def _writing(self, *, durable: bool) -> AsyncIterator[AsyncConnection]:
-        async with self._turn, self._writers[durable].connect() as connection:
+        async with self._turn, self._unforked(), self._writers[durable].connect() as connection:
             async with connection.begin():
                 if not self._sqlite:
                     await postgresql.take_turn(connection, self._schema)
@@ -156,6 +157,10 @@ class Database:
             if connection.info.pop(changes.ADDED, False):
                 for each in self._listening:
                     each.wake()
+
+    def _unforked(self) -> AbstractAsyncContextManager[None]:
+        """Keep the process from forking in the middle of a transaction on a file."""
+        return GATE.transaction() if self._sqlite and not self._in_memory else nullcontext()
 
     async def _open(self) -> None:
         if self._closed:

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from acs_backend.store import sqlite
 from acs_backend.store.changes import SCHEMA, channel
+from acs_backend.store.forks import GATE
 
 LOOK = 0.05
 """Seconds between two looks at the number of a SQLite file."""
@@ -45,7 +46,8 @@ async def from_file(path: str | None) -> AsyncIterator[Signals]:
     if path is None:
         yield _Memory()
         return
-    connection = await sqlite.connect(path, make=False)
+    async with GATE.transaction():
+        connection = await sqlite.connect(path, make=False)
     try:
         yield _File(connection)
     finally:

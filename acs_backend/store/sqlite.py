@@ -10,6 +10,8 @@ What must not happen in an event loop is waiting. Reads never wait in WAL mode. 
 writing is refused by SQLite at once, since its own timeout is zero, and repeated after a short sleep of this task
 alone. What remains are SQLite's checkpoints: every thousand pages, some milliseconds on a slow disk.
 
+A fork closes the files of a process (`acs_backend.store.forks`), and a connection opens its own again.
+
 `connect` makes an object with the part of aiosqlite's connection that SQLAlchemy's dialect for it uses.
 """
 
@@ -21,9 +23,14 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
+from acs_backend.store.forks import GATE
+
 BUSY_TIMEOUT = 30.0
 """Seconds that a write waits for one of another process."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+_REOPENING = 5.0
+"""Seconds that a connection which a fork has closed waits for others when it opens again."""
+MEMORY = ":memory:"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",  # as `Connection` begins
@@ -39,15 +46,21 @@ async def connect(path: str, *, make: bool = True) -> Connection:
 
     Where there is no file, it is made, or not: `sqlite3.OperationalError`.
     """
-    name = path if make or path == ":memory:" else f"file:{quote(path)}?mode=rw"
-    raw = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False, uri=name != path)
+    raw = _opened(path, make=make)
     try:
         for pragma in _PRAGMAS:
             await patiently(lambda pragma=pragma: raw.execute(pragma).close())  # type: ignore[misc]  # bound now
     except BaseException:
         raw.close()
         raise
-    return Connection(raw, on_disk=path != ":memory:")
+    return Connection(raw, path)
+
+
+def _opened(path: str, *, make: bool, timeout: float = 0) -> sqlite3.Connection:
+    name = path if make or path == MEMORY else f"file:{quote(path)}?mode=rw"
+    return sqlite3.connect(
+        name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=name != path
+    )
 
 
 async def patiently(step: Callable[[], T]) -> T:
@@ -93,11 +106,38 @@ async def to_its_end(step: Callable[[], None]) -> None:
 class Connection:
     """A connection whose coroutines finish without waiting, unless the database is locked or the disk is waited for."""
 
-    def __init__(self, raw: sqlite3.Connection, *, on_disk: bool = True) -> None:
-        """Wrap *raw*."""
-        self.raw = raw
-        self._on_disk = on_disk
+    def __init__(self, raw: sqlite3.Connection, path: str = ":memory:") -> None:
+        """Wrap *raw*, which is open on the file at *path*."""
+        self._raw: sqlite3.Connection | None = raw
+        self._path = path
+        self._on_disk = path != MEMORY
         self._durable = False
+        self._functions: list[tuple[str, int, Callable[..., Value], bool]] = []
+        if self._on_disk:
+            GATE.add(self)
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection, opened again where a fork has closed it."""
+        if self._raw is None:
+            self._raw = self._opened_again()
+        return self._raw
+
+    def rest(self) -> None:
+        """Close the file until the next use."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+    def _opened_again(self) -> sqlite3.Connection:
+        raw = _opened(self._path, make=False, timeout=_REOPENING)
+        for pragma in _PRAGMAS:
+            raw.execute(pragma).close()
+        raw.execute("PRAGMA busy_timeout = 0").close()
+        self._durable = False
+        for name, arguments, function, deterministic in self._functions:
+            raw.create_function(name, arguments, function, deterministic=deterministic)
+        return raw
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -112,6 +152,7 @@ class Connection:
         self, name: str, arguments: int, function: Callable[..., Value], deterministic: bool = False
     ) -> None:
         """Make *function* callable from SQL."""
+        self._functions.append((name, arguments, function, deterministic))
         self.raw.create_function(name, arguments, function, deterministic=deterministic)
 
     def make_durable(self, wanted: bool) -> None:
@@ -122,7 +163,8 @@ class Connection:
 
     def number(self, query: str) -> int:
         """Return the one number that *query* asks for, outside of any transaction; 0 for NULL."""
-        ((number,),) = self.raw.execute(query).fetchall()
+        with GATE.look():
+            ((number,),) = self.raw.execute(query).fetchall()
         return int(number or 0)
 
     async def commit(self) -> None:
@@ -134,15 +176,17 @@ class Connection:
 
     async def rollback(self) -> None:
         """Undo the transaction, if there is one."""
-        self.raw.rollback()
+        if self._raw is not None:
+            self._raw.rollback()
 
     async def close(self) -> None:
         """Close the file."""
-        self.raw.close()
+        self.stop()
 
     def stop(self) -> None:
         """Close the file when there is no loop any more."""
-        self.raw.close()
+        if self._raw is not None:
+            self._raw.close()
 
 
 class Cursor:
