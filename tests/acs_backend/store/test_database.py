@@ -240,13 +240,19 @@ async def test_a_turn_that_another_process_keeps_is_not_waited_for_for_ever(
 async def test_a_process_that_stops_in_the_middle_of_a_write_loses_its_turn(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "LONGEST_IDLE", 0.05)
     async with opened(postgresql_url) as here, opened(postgresql_url) as there:
         await make_counter(here)
+        assert 0 == await count(there)
         with pytest.raises(ServiceUnavailableError):  # noqa: PT012 - the block is what fails, at its end
-            async with here.write() as connection:
+            with monkeypatch.context() as patch:
+                patch.setattr(postgresql, "LONGEST_IDLE", 0.05)
+                turn = here.write()
+                connection = await turn.__aenter__()
+            try:
                 await connection.execute(update(schema.identities).values(created_at=5))
                 await add_one(there)
+            finally:
+                await turn.__aexit__(None, None, None)
         await add_one(here)
         assert 2 == await count(here)
 
