@@ -64,14 +64,17 @@ class Admissions:
     async def claim(
         self, conversation: Conversation, acs_id: str, draft: ParticipantDraft, *, over: Participant | None
     ) -> Participant:
-        """Write the row of a member about to be added, unless another add of the same member has (`ConflictError` 50433)."""
+        """Write the row of a member about to be added, unless another add of the same member has (`ConflictError` 50433).
+
+        The same where another member has the sid that this one is to keep.
+        """
         now = to_milliseconds(self.clock())
         if over is not None:
             now = max(now, over.created_at + 1)
         row = Participant(
             thread_id=conversation.thread_id,
             acs_id=acs_id,
-            sid=participant_sid(conversation.thread_id, acs_id),
+            sid=participant_sid(conversation.thread_id, acs_id) if draft.sid is None else draft.sid,
             attributes=draft.attributes,
             created_at=now,
             updated_at=now - 1,
@@ -80,6 +83,8 @@ class Admissions:
             date_updated=None if draft.date_updated is None else to_milliseconds(draft.date_updated),
         )
         async with self.database.write() as connection:
+            if draft.sid is not None:
+                await table.set_free(connection, draft.sid)
             if not await table.claim(connection, row, over=over):
                 raise exists_already()
         return row

@@ -2,6 +2,9 @@
 
 That gives a thread a row in the store, with its topic as the friendly name and whoever made it as the creator: their
 identity, or the ACS id of somebody who never came through this library.
+
+A thread of the steward's that has no row is one that is being made, or that was left by a process that died while it
+made it. It is nobody's conversation.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ class Adoption:
         return {thread_id: row for thread_id, row in rows.items() if row.deleted_at is None}
 
     async def _adopt(self, user: AcsUser, thread_id: str) -> Conversation | None:
-        """Make a row for a thread; None if the user lost it meanwhile."""
+        """Make a row for a thread; None if the user lost it meanwhile, or it is the steward's."""
         try:
             with translated(Subject.CONVERSATION):
                 thread = await self.retries.idempotent(lambda: self.threads.properties(user, thread_id))
@@ -54,10 +57,12 @@ class Adoption:
             return None
         maker = thread.created_by.raw_id
         names = await self.identities.names([maker])
+        if maker not in names:  # the steward's
+            return None
         row = table.adopted(
             thread_id,
             topic=thread.topic or PLACEHOLDER_TOPIC,
-            created_by=names.get(maker, ""),
+            created_by=names[maker],
             created_at=to_milliseconds(thread.created_on),
         )
         async with self.database.write() as connection:

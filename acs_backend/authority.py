@@ -18,11 +18,13 @@ from twilio_compat.records import (
     ActorKind,
     ConversationChanges,
     ConversationDraft,
+    MediaUpload,
     MessageChanges,
     MessageDraft,
     ParticipantChanges,
     ParticipantDraft,
     Timers,
+    UserChanges,
 )
 
 
@@ -53,7 +55,8 @@ def check_account(actor: Actor) -> None:
 def check_conversation_draft(actor: Actor, draft: ConversationDraft) -> None:
     """Refuse (`ForbiddenError` 50107) to anybody but the account what is the account's alone."""
     given = (draft.state != "active", draft.timers != Timers(), draft.date_created, draft.date_updated)
-    _check(actor, *given, bool(draft.extras))
+    kept = (draft.sid is not None, draft.created_by is not None)
+    _check(actor, *given, *kept, bool(draft.extras))
 
 
 def check_conversation_changes(actor: Actor, changes: ConversationChanges) -> None:
@@ -64,7 +67,7 @@ def check_conversation_changes(actor: Actor, changes: ConversationChanges) -> No
 
 def check_participant_draft(actor: Actor, draft: ParticipantDraft) -> None:
     """Do the same for a member to be added."""
-    _check(actor, draft.role_sid, draft.date_created, draft.date_updated)
+    _check(actor, draft.role_sid, draft.date_created, draft.date_updated, draft.sid is not None)
 
 
 def check_participant_changes(actor: Actor, changes: ParticipantChanges) -> None:
@@ -75,13 +78,24 @@ def check_participant_changes(actor: Actor, changes: ParticipantChanges) -> None
 
 def check_message_draft(actor: Actor, draft: MessageDraft) -> None:
     """Do the same for a message to be sent."""
-    _check(actor, draft.author is not None, draft.date_created, draft.date_updated, draft.is_quiet)
+    kept = (draft.sid is not None, draft.index is not None)
+    _check(actor, draft.author is not None, draft.date_created, draft.date_updated, draft.is_quiet, *kept)
 
 
 def check_message_changes(actor: Actor, changes: MessageChanges) -> None:
     """Do the same for changes of a message."""
     changed = (changes.subject, changes.author, changes.date_created, changes.date_updated)
     _check(actor, *(each is not UNCHANGED for each in changed))
+
+
+def check_user_changes(actor: Actor, changes: UserChanges) -> None:
+    """Do the same for changes of a user."""
+    _check(actor, changes.sid is not UNCHANGED)
+
+
+def check_upload(actor: Actor, upload: MediaUpload) -> None:
+    """Do the same for a file to be uploaded."""
+    _check(actor, upload.sid is not None)
 
 
 def _check(actor: Actor, *given: object) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from acs_backend.sids import CONVERSATION, is_sid
 from acs_backend.store.messages import LARGEST_INDEX
 from acs_backend.text import check_text
-from twilio_compat.errors import LimitError, TwilsockUpstreamError
+from twilio_compat.errors import ArgumentError, LimitError, TwilsockUpstreamError
 from twilio_compat.records import JSONValue, Unchanged
 
 T = TypeVar("T")
@@ -22,6 +22,20 @@ CONVERSATION_ATTRIBUTES, PARTICIPANT_ATTRIBUTES, USER_ATTRIBUTES = 16 * 1024, 4 
 def changed(change: T | Unchanged, old: T) -> T:
     """Return what a field becomes that may be to stay as it is."""
     return old if isinstance(change, Unchanged) else change
+
+
+def check_sid(sid: str | None, prefix: str) -> None:
+    """Refuse a sid to be kept that is none of its kind (`ArgumentError`)."""
+    if sid is not None and not is_sid(sid, prefix):
+        raise ArgumentError(
+            f"A sid to be kept must be {prefix} and 32 hexadecimal digits in lower case: {sid!r}"
+        )
+
+
+def check_index(index: int | None) -> None:
+    """Refuse an index to be kept that no message can have, or that leaves none above it (`ArgumentError`)."""
+    if index is not None and not 0 <= index < LARGEST_INDEX:
+        raise ArgumentError(f"An index to be kept must be 0 or above, and below {LARGEST_INDEX}: {index}")
 
 
 def check_attributes(attributes: JSONValue, limit: int) -> None:

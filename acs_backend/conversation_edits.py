@@ -56,7 +56,7 @@ def topic_of(friendly_name: str | None, unique_name: str | None) -> str:
 def made(thread_id: str, draft: ConversationDraft, *, topic: str, created_by: str, now: int) -> Conversation:
     """Return the row of a conversation whose thread was just made."""
     row = Conversation(
-        sid=conversation_sid(thread_id),
+        sid=conversation_sid(thread_id) if draft.sid is None else draft.sid,
         thread_id=thread_id,
         unique_name=draft.unique_name or None,
         friendly_name=draft.friendly_name or None,
@@ -206,6 +206,11 @@ def check_open(row: Conversation) -> None:
 def name_taken() -> ConflictError:
     """Return the error of a unique name that another conversation has."""
     return ConflictError("Conversation with provided unique name already exists", code=50353)
+
+
+def sid_taken() -> ConflictError:
+    """Return the error of a sid that another conversation has."""
+    return ConflictError("Conversation with provided SID already exists", code=50353)
 
 
 def _announced(changes: ConversationChanges) -> str:

@@ -25,7 +25,7 @@ from azure.core.exceptions import HttpResponseError
 from acs_backend import authority, records, timers
 from acs_backend.adoption import Adoption
 from acs_backend.authority import is_account
-from acs_backend.checks import changed, check_conversation, check_initial_state, check_state
+from acs_backend.checks import changed, check_conversation, check_initial_state, check_sid, check_state
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import (
     Edits,
@@ -33,6 +33,7 @@ from acs_backend.conversation_edits import (
     existing,
     made,
     name_taken,
+    sid_taken,
     topic_of,
 )
 from acs_backend.deletions import Deletions
@@ -116,9 +117,12 @@ class Conversations:
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         """Make a conversation. `ConflictError` 50353, `LimitError` 50003, 50004, 50303; `DirectModeError`.
 
-        For the account also `LimitError` 50384 (closed from the start), 50375, 50376, 50379, 50380 (timers).
+        For the account also `LimitError` 50384 (closed from the start), 50375, 50376, 50379, 50380 (timers). A sid to be
+        kept is taken (50353) by a conversation that is there; one that was deleted gives it up.
         """
         authority.check_conversation_draft(actor, draft)
+        check_sid(draft.sid, CONVERSATION)
+        check_text(draft.created_by or "", "A creator")
         check_conversation(draft.friendly_name, draft.unique_name, draft.attributes)
         check_initial_state(draft.state)
         timers.check_timers(draft.timers)
@@ -126,13 +130,18 @@ class Conversations:
         await authority.check_user(self._roles, actor, user.id, Permission.CREATE_CONVERSATION)
         if draft.unique_name:
             await self._check_free(draft.unique_name)
+        if draft.sid is not None:
+            await self._check_free_sid(draft.sid)
         epoch = await self._recorder.epoch()
         row = await self._new_thread(actor, draft)
         async with self._database.write() as connection:
+            if draft.sid is not None:
+                await table.set_free(connection, draft.sid)
             added = await table.add(connection, row)
+            holder = await table.by_sid(connection, row.sid)
         if not added:
             await self.as_steward(lambda steward: self._acs.delete(steward, row.thread_id))
-            raise name_taken()
+            raise name_taken() if holder is None else sid_taken()
         self._recorder.settle(row.thread_id, epoch)
         self._remember(row)
         return records.conversation(Known(row), joined=False)
@@ -222,6 +231,7 @@ class Conversations:
             user = await self._identities.acting(actor)
             mine = [each for each in await self.glances(user) if conversation_sid(each) == sid]
             row = (await self._rows(user, mine)).get(mine[0]) if mine else None
+            row = row if row is not None and row.sid == sid else None  # which one that is imported keeps
         found = await self._settled(existing(row))
         self._remember(found)
         return found
@@ -235,8 +245,10 @@ class Conversations:
         """Return the thread of a conversation to write to; errors as `opened`."""
         return (await self.opened(actor, sid)).thread_id
 
-    async def opened(self, actor: Actor, sid: str) -> Opened:
-        """Return the thread of a conversation to write to. `ConflictError` 50377 if it is closed; errors as `find`.
+    async def opened(self, actor: Actor, sid: str, *, even_closed: bool = False) -> Opened:
+        """Return the thread of a conversation to write to. `ConflictError` 50377 unless it may be *even_closed*.
+
+        Errors as `find`.
 
         That it is open is remembered for as long as whoever closes it waits before they say so. So is that it is active:
         of a message that comes in the moment when it is not any more, whoever looks at the conversation takes note.
@@ -246,6 +258,8 @@ class Conversations:
             return Opened(thread_id)
         looked_at = self._now()
         row = await self._settled(existing(await self.row(thread_id)))
+        if row.state == "closed" and even_closed:
+            return Opened(thread_id)
         check_open(row)
         if row.state == "inactive":
             return Opened(thread_id, is_inactive=True)
@@ -336,7 +350,8 @@ class Conversations:
     async def _new_thread(self, actor: Actor, draft: ConversationDraft) -> Conversation:
         topic = topic_of(draft.friendly_name, draft.unique_name)
         thread_id = await self._as(await self._identities.steward(), self._acs.making(topic))
-        return made(thread_id, draft, topic=topic, created_by=actor.identity, now=self._now())
+        created_by = actor.identity if draft.created_by is None else draft.created_by
+        return made(thread_id, draft, topic=topic, created_by=created_by, now=self._now())
 
     async def _as(self, user: AcsUser, call: Callable[[AcsUser], Awaitable[T]]) -> T:
         with translated(Subject.CONVERSATION):
@@ -351,9 +366,22 @@ class Conversations:
             holder = await table.by_unique_name(connection, unique_name)
         if holder is None or (row is not None and holder.thread_id == row.thread_id):
             return
-        if self._identities.direct or not await self._deletions.is_gone(holder.thread_id):
+        if not await self._is_found_gone(holder):
             raise name_taken()
+
+    async def _check_free_sid(self, sid: str) -> None:
+        """Refuse a sid that another conversation has, unless that one is gone at ACS."""
+        async with self._database.read() as connection:
+            holder = await table.by_sid(connection, sid)
+        if holder is not None and holder.deleted_at is None and not await self._is_found_gone(holder):
+            raise sid_taken()
+
+    async def _is_found_gone(self, holder: Conversation) -> bool:
+        """Say whether a conversation turns out to be gone at ACS, and take note of it."""
+        if self._identities.direct or not await self._deletions.is_gone(holder.thread_id):
+            return False
         await self._deletions.mark(holder.thread_id)
+        return True
 
     async def _named(self, unique_name: str) -> Conversation:
         check_text(unique_name, "A unique name")

@@ -170,7 +170,9 @@ class Identities:
     async def add(
         self, identity: str, complete: Callable[[table.IdentityRow], table.IdentityRow]
     ) -> table.IdentityRow | None:
-        """Make a user of *identity*, whose row is what *complete* makes of a plain one; None where there is one."""
+        """Make a user of *identity*, whose row is what *complete* makes of a plain one; None where there is one, or where
+        another one has the sid.
+        """
         async with self._creating.setdefault(identity, asyncio.Lock()):
             row = await self._find(identity)
             if row is None:
@@ -188,6 +190,9 @@ class Identities:
                 return None
             moved = later(row.updated_at or row.created_at, now)
             new = complete(replace(row, deleted_at=None, created_at=now, updated_at=moved))
+            holder = await table.by_sid(connection, new.sid)
+            if holder is not None and holder.identity != identity:
+                return None
             await table.save(connection, new)
         return new
 

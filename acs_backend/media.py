@@ -1,7 +1,7 @@
 """Uploaded files, in Azure Blob Storage, since ACS keeps none.
 
 A file is one blob, ``{32 hex digits}/{safe file name}``, in a container that is made when missing. Its SID is the
-hash of the blob's name. The store has the rest: content type, true file name, size, author. A URL is a shared access
+hash of the blob's name, unless it comes from elsewhere and keeps the one it had. The store has the rest: content type, true file name, size, author. A URL is a shared access
 signature: good for a while, for anyone who has it. SIDs cannot be guessed, so who knows one may have a URL, as at
 Twilio.
 
@@ -27,7 +27,9 @@ from urllib.parse import quote
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import ContentSettings
 
+from acs_backend import authority
 from acs_backend.blobs import BLOCK_SIZE, Blobs
+from acs_backend.checks import check_sid
 from acs_backend.errands import Errands
 from acs_backend.errors import Subject
 from acs_backend.sids import MEDIA, is_sid, media_sid
@@ -87,24 +89,39 @@ class Media:
         self._blob_names: OrderedDict[str, str] = OrderedDict()
 
     async def upload(self, actor: Actor, upload: MediaUpload) -> MediaRecord:
-        """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB); `ArgumentError` for a name of no text."""
+        """Store a file. `LimitError` 50511 (content type), 50512 (over 150 MB); `ArgumentError` for a name of no text.
+
+        With a sid to be kept that was uploaded before, nothing happens.
+        """
+        authority.check_upload(actor, upload)
+        check_sid(upload.sid, MEDIA)
         if not _CONTENT_TYPE.match(upload.content_type):
             raise LimitError("Invalid message media content type", code=50511)
         check_text(upload.filename or "", "A file name")
         _check_size(len(upload.content) if isinstance(upload.content, bytes) else upload.size or 0)
-        name = blob_name(uuid.uuid4().hex, upload.filename)
+        if (kept := await self._kept(upload.sid)) is not None:
+            return kept
+        name = blob_name(_token(upload.sid), upload.filename)
         counted = _Counted(upload.content)
         async with aclosing(counted.pieces()) as content:
             await self._blobs.put(name, content, _content_settings(upload))
         record = MediaRecord(
-            sid=media_sid(name),
+            sid=media_sid(name) if upload.sid is None else upload.sid,
             content_type=upload.content_type,
             size=counted.size,
             filename=upload.filename,
             category=upload.category,
         )
         await self._insert([self._row(record, name, actor.identity)])
-        return record
+        return await self._kept(upload.sid) or record
+
+    async def _kept(self, sid: str | None) -> MediaRecord | None:
+        """Return the file that was uploaded before with a sid to be kept, if it was."""
+        if sid is None:
+            return None
+        async with self._database.read() as connection:
+            found = await table.find(connection, sid)
+        return None if found is None else _stored(found).media
 
     async def temporary_urls(self, actor: Actor, media_sids: Sequence[str]) -> Mapping[str, str]:
         """Return, by sid, URLs that are good for a short while. `NotFoundError` 50507."""
@@ -286,6 +303,11 @@ def blob_name(token: str, filename: str | None) -> str:
     """Return the name of a new blob: *token*, then what is harmless in a URL of *filename*."""
     safe = _UNSAFE.sub("_", filename or "").strip("._")[-100:]
     return f"{token}/{safe or 'file'}"
+
+
+def _token(sid: str | None) -> str:
+    """Return what names a new blob: of a sid to be kept always the same, so that a repeated upload leaves one blob."""
+    return uuid.uuid4().hex if sid is None else sid.removeprefix(MEDIA)
 
 
 def _content_settings(upload: MediaUpload) -> ContentSettings:

@@ -24,6 +24,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from acs_backend import authority, delivery
 from acs_backend.authority import is_account
+from acs_backend.checks import check_index, check_sid
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.content_templates import ContentTemplates
 from acs_backend.conversation_edits import existing
@@ -40,6 +41,7 @@ from acs_backend.message_translator import MessageTranslator
 from acs_backend.participants import Participants
 from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
+from acs_backend.sids import MESSAGE
 from acs_backend.speaker import Speaker
 from acs_backend.stand_ins import StandIns
 from acs_backend.store import changes as feed
@@ -124,10 +126,17 @@ class Messages:
     # The port
 
     async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
-        """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown."""
+        """Send. Errors of `message_codec.encode`; `ServiceTimeoutError` where the outcome stays unknown.
+
+        One that keeps a sid or an index is imported: a closed conversation takes it, and an inactive one stays so. `ConflictError`
+        where another message has its sid or its index.
+        """
         authority.check_message_draft(actor, draft)
+        check_sid(draft.sid, MESSAGE)
+        check_index(draft.index)
         user = await self._identities.acting(actor)
-        opened = await self._conversations.opened(actor, conversation_sid)
+        is_imported = draft.sid is not None or draft.index is not None
+        opened = await self._conversations.opened(actor, conversation_sid, even_closed=is_imported)
         thread_id = opened.thread_id
         draft, content = await self._content_templates.applied(draft)
         needed = Permission.SEND_MEDIA_MESSAGE if draft.media else Permission.SEND_MESSAGE
@@ -139,7 +148,7 @@ class Messages:
         if draft.media:
             self._media.attach(draft.media, thread_id, row.message_id)
         self._hub.use(user.id, thread_id)
-        if opened.is_inactive:
+        if opened.is_inactive and not is_imported:
             await self._wake(thread_id, row.message_id)
         return message
 

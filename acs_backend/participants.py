@@ -27,7 +27,7 @@ from acs_backend import authority, records
 from acs_backend.admissions import MEMBER_LIMIT, Admissions, exists_already, is_full
 from acs_backend.arrivals import Arrivals, arrived
 from acs_backend.authority import is_account
-from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes, check_horizon
+from acs_backend.checks import PARTICIPANT_ATTRIBUTES, changed, check_attributes, check_horizon, check_sid
 from acs_backend.clients import AcsClients, AcsUser
 from acs_backend.conversation_edits import check_open
 from acs_backend.conversations import Conversations
@@ -40,7 +40,7 @@ from acs_backend.member_edits import MemberEdits, edited
 from acs_backend.read_receipts import ReadReceipts
 from acs_backend.retries import Retries, removal
 from acs_backend.roles import Permission, Roles
-from acs_backend.sids import participant_sid
+from acs_backend.sids import PARTICIPANT, participant_sid
 from acs_backend.store import changes as feed
 from acs_backend.store import conversations as conversation_table
 from acs_backend.store import identities as identity_table
@@ -116,6 +116,7 @@ class Participants:
         For the account also `NotFoundError` 50109 (role).
         """
         authority.check_participant_draft(actor, draft)
+        check_sid(draft.sid, PARTICIPANT)
         check_attributes(draft.attributes, PARTICIPANT_ATTRIBUTES)
         if draft.role_sid is not None:
             await self._roles.check_is(draft.role_sid, "conversation")
@@ -296,7 +297,9 @@ class Participants:
     async def _member(self, roster: _Roster, conversation: Conversation, sid_or_identity: str) -> str:
         """Return the ACS id of a member. `NotFoundError` 50432."""
         for acs_id, identity in (await self._identities.names(roster.acs_ids)).items():
-            if sid_or_identity in (participant_sid(conversation.thread_id, acs_id), identity):
+            row = roster.rows.get(acs_id)
+            sid = participant_sid(conversation.thread_id, acs_id) if row is None else row.sid
+            if sid_or_identity in (sid, identity):
                 return acs_id
         raise NotFoundError("Participant not found", code=50432)
 

@@ -27,6 +27,7 @@ from acs_backend.ledger.ledger import Ledger
 from acs_backend.ledger.recorder import Recorder, Sending
 from acs_backend.message_codec import EncodedMessage
 from acs_backend.retries import OutcomeUnknown, Retries
+from acs_backend.store.adoptions import Adoption
 from acs_backend.store.messages import LedgerRow
 from twilio_compat.errors import (
     InvalidResponseError,
@@ -47,13 +48,14 @@ _Key: TypeAlias = tuple[str, str]
 class Outgoing:
     """A message on its way. ``author`` is the name that native clients show; None where there is none.
 
-    ``is_first``: it cannot have been sent before, by any process.
+    ``is_first``: it cannot have been sent before, by any process. ``adoption`` is what it keeps, if it comes from elsewhere.
     """
 
     mutation_id: str
     author: str | None
     message: EncodedMessage
     is_first: bool
+    adoption: Adoption | None = None
 
 
 class Sender:
@@ -73,11 +75,14 @@ class Sender:
         self._under_way: dict[_Key, asyncio.Event] = {}
 
     async def send(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> LedgerRow:
-        """Post the message and return its row. `ForbiddenError` 50430, `NotFoundError` 50350, `BackendError`."""
+        """Post the message and return its row. `ForbiddenError` 50430, `NotFoundError` 50350, `BackendError`.
+
+        `ConflictError` where another message has what this one is to keep.
+        """
         key = (thread_id, outgoing.mutation_id)
         try:
             async with asyncio.timeout(self._deadline), self._alone(key):
-                row = self._known.get(key) or await self._send(user, thread_id, outgoing)
+                row = self._remembered(key, outgoing) or await self._send(user, thread_id, outgoing)
         except (TwilsockUpstreamError, RateLimitedError):
             raise
         except TimeoutError as error:
@@ -104,8 +109,10 @@ class Sender:
             ended.set()
 
     async def _send(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> LedgerRow:
+        adopting = self._recorder.adopting(user, thread_id, outgoing.adoption)
         with translated(Subject.CONVERSATION):
-            return await self._indexed(await self._post(user, thread_id, outgoing))
+            async with adopting:
+                return await self._indexed(await self._post(user, thread_id, outgoing))
 
     async def _post(self, user: AcsUser, thread_id: str, outgoing: Outgoing) -> Sending:
         until, key = self._retries.until(), (thread_id, outgoing.mutation_id)
@@ -164,6 +171,11 @@ class Sender:
             return await self._recorder.index(sending)
         except (AzureError, DeserializationError, RateLimitedError) as error:
             raise OutcomeUnknown(error) from error
+
+    def _remembered(self, key: _Key, outgoing: Outgoing) -> LedgerRow | None:
+        """Return the row of a message that was sent already, if it has what it is to keep."""
+        row, kept = self._known.get(key), outgoing.adoption
+        return row if row is None or kept is None or kept.fits(row.sid, row.index) else None
 
     def _note(self, key: _Key, row: LedgerRow | None) -> None:
         self._known[key] = row

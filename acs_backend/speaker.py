@@ -18,7 +18,9 @@ from acs_backend.participants import Participants
 from acs_backend.sender import Outgoing, Sender
 from acs_backend.sids import participant_sid
 from acs_backend.stand_ins import StandIns
+from acs_backend.store.adoptions import Adoption
 from acs_backend.store.messages import LedgerRow
+from acs_backend.store.participants import Participant
 from acs_backend.times import to_time
 from acs_backend.voices import Voice
 from twilio_compat.errors import ForbiddenError
@@ -79,15 +81,32 @@ class Speaker:
         members = await self.participants.recent_rows(thread_id)
         with self.hub.sending(thread_id, draft.mutation_id):
             row = await self.sender.send(
-                voice.user, thread_id, Outgoing(draft.mutation_id, voice.shown, encoded, draft.is_first)
+                voice.user,
+                thread_id,
+                Outgoing(draft.mutation_id, voice.shown, encoded, draft.is_first, _adoption(draft)),
             )
             message = replace(
                 _sent(voice.author, conversation_sid, draft, row, imprint),
-                participant_sid=None if voice.is_stewards else participant_sid(thread_id, voice.user.id),
+                participant_sid=await self._participant(voice, thread_id, members),
                 delivery=delivery.of(members, row, voice.user.id),
             )
             self.hub.sent(thread_id, row.message_id, message)
         return row, message
+
+    async def _participant(
+        self, voice: Voice, thread_id: str, members: Mapping[str, Participant]
+    ) -> str | None:
+        """Return the sid of the member who has sent; of one who has just come, the store is asked."""
+        if voice.is_stewards:
+            return None
+        row = members.get(voice.user.id) or (await self.participants.rows(thread_id)).get(voice.user.id)
+        return participant_sid(thread_id, voice.user.id) if row is None else row.sid
+
+
+def _adoption(draft: MessageDraft) -> Adoption | None:
+    if draft.sid is None and draft.index is None:
+        return None
+    return Adoption(draft.mutation_id, draft.sid, draft.index)
 
 
 def _sent(

@@ -128,5 +128,5 @@ class UserConversations:
             unread_messages_count=unread,
             last_read_message_index=horizon,
             notification_level=(None if row is None else row.notification_level) or "default",
-            participant_sid=participant_sid(conversation.thread_id, user.id),
+            participant_sid=participant_sid(conversation.thread_id, user.id) if row is None else row.sid,
         )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from acs_backend import authority, records
-from acs_backend.checks import USER_ATTRIBUTES, changed, check_attributes, check_friendly_name
+from acs_backend.checks import USER_ATTRIBUTES, changed, check_attributes, check_friendly_name, check_sid
 from acs_backend.identities import STEWARD, Identities, checked_identity, is_raw_id
 from acs_backend.reachability import Reachability
 from acs_backend.roles import Permission, Roles
@@ -84,6 +84,7 @@ class Users:
         `NotFoundError` 50100 (role); `LimitError` 50003, 50204, 50207, 50303; `TwilsockUpstreamError` 50206.
         """
         authority.check_account(actor)
+        check_sid(draft.sid, USER)
         identity = _checked(draft.identity)
         check_friendly_name(draft.friendly_name)
         check_attributes(draft.attributes, USER_ATTRIBUTES)
@@ -91,7 +92,7 @@ class Users:
             await self._roles.check_is(draft.role_sid, "service")
         row = await self._identities.add(identity, lambda plain: _drafted(plain, draft))
         if row is None:
-            raise ConflictError("User already exists", code=50201)
+            raise _exists_already()
         is_known = row.updated_at is not None  # to those who saw whom it was before
         async with self._database.write() if is_known else self._database.read() as connection:
             return await (self._reachability.tell if is_known else self._reachability.user)(connection, row)
@@ -107,8 +108,10 @@ class Users:
     async def update(self, actor: Actor, identity: str, changes: UserChanges) -> UserRecord:
         """Change a user. `ForbiddenError` 50107 unless it is the actor's own, or the actor a service admin.
 
-        `NotFoundError` 50200, 50100 (role); `LimitError` 50003, 50303.
+        `NotFoundError` 50200, 50100 (role); `LimitError` 50003, 50303. `ConflictError` 50201: another user has the sid.
         """
+        authority.check_user_changes(actor, changes)
+        check_sid(changed(changes.sid, None), USER)
         check_friendly_name(changed(changes.friendly_name, None))
         check_attributes(changed(changes.attributes, None), USER_ATTRIBUTES)
         if changes.role_sid is not UNCHANGED:
@@ -120,6 +123,9 @@ class Users:
             new = edited(old, changes, to_milliseconds(self._clock()))
             if new == old:
                 return await self._reachability.user(connection, old)
+            holder = await table.by_sid(connection, new.sid)
+            if holder is not None and holder.identity != identity:
+                raise _exists_already()
             await table.save(connection, new)
             return await self._reachability.tell(connection, new)
 
@@ -156,6 +162,7 @@ def edited(row: IdentityRow, changes: UserChanges, now: int) -> IdentityRow:
         friendly_name=changed(changes.friendly_name, row.friendly_name) or None,
         attributes=changed(changes.attributes, row.attributes),
         role_sid=changed(changes.role_sid, row.role_sid),
+        sid=changed(changes.sid, row.sid),
     )
     if new == row and same(new.attributes, row.attributes):
         return row
@@ -173,7 +180,8 @@ def _checked(identity: str) -> str:
 
 def _drafted(plain: IdentityRow, draft: UserDraft) -> IdentityRow:
     name = draft.friendly_name or draft.identity
-    return replace(plain, friendly_name=name, attributes=draft.attributes, role_sid=draft.role_sid)
+    sid = plain.sid if draft.sid is None else draft.sid
+    return replace(plain, sid=sid, friendly_name=name, attributes=draft.attributes, role_sid=draft.role_sid)
 
 
 def _row(found: IdentityRow | None, identity: str, acs_id: str) -> IdentityRow:
@@ -182,6 +190,10 @@ def _row(found: IdentityRow | None, identity: str, acs_id: str) -> IdentityRow:
     if found is not None or not is_raw_id(identity):
         raise _not_found()
     return records.native_user(acs_id)
+
+
+def _exists_already() -> ConflictError:
+    return ConflictError("User already exists", code=50201)
 
 
 def _not_found() -> NotFoundError:

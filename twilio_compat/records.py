@@ -391,11 +391,15 @@ class UserRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserChanges:
-    """What to change in a user. None takes the name away."""
+    """What to change in a user. None takes the name away.
+
+    ``sid`` is for the account alone: that of a user who comes from elsewhere, and was seen here before.
+    """
 
     friendly_name: str | Unchanged | None = UNCHANGED
     attributes: JSONValue | Unchanged = UNCHANGED
     role_sid: str | Unchanged = UNCHANGED
+    sid: str | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 Twilio numbers the messages of a conversation; ACS does not. Its sequence id moves when a message is edited, so it
 cannot serve. The index of a message is its rank, from 0, among the users' messages of its thread in the order of
-creation, which is the order of their ids. System messages do not count; deleted ones do, and leave a gap. An index
+creation, which is the order of their ids, as far as none is imported (below). System messages do not count; deleted ones do, and leave a gap. An index
 is unique, never reassigned and the same for every reader. The ledger keeps it.
 
 **The invariant.** The ledger of a thread is a *prefix*: with a message it holds every earlier one. So whatever is
@@ -29,6 +29,10 @@ sending, if no earlier message can be missing:
 Otherwise a send is followed by a listing. Both are `acs_backend.ledger.recorder`'s business; this module decides
 what is appended, and writes it.
 
+**Adoption.** A message that is imported keeps the sid and the index that it had (`acs_backend.store.adoptions`), so the
+indexes may have gaps, and an imported message may stand before one that ACS got earlier. Any other gets an index above
+all that are given or promised. The rest holds as before: the ledger is a prefix, by ids.
+
 **Second copies.** A send that was repeated after an unclear answer may turn out to have had its effect twice. Both
 copies carry one mutation id. The first to enter the ledger is the message; the other is kept without an index, and
 no reader ever sees it.
@@ -44,7 +48,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from acs_backend.clients import AcsUser
 from acs_backend.ledger.entries import Entry
 from acs_backend.ledger.listings import Listing, Listings
+from acs_backend.store import adoptions
 from acs_backend.store import messages as store
+from acs_backend.store.adoptions import Adoption
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow, Standing
 from twilio_compat.errors import NotFoundError
@@ -70,6 +76,8 @@ class End:
 
     next_index: int
     newest_id: int
+    adopting: bool = False
+    """Whether a message to come may be promised the next index or one above, so that nobody can be told theirs ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +95,12 @@ def allocate(
     next_index: int,
     known: Collection[int] = (),
     mutations: Mapping[str, LedgerRow] | None = None,
+    promised: Mapping[str, Adoption] | None = None,
 ) -> list[LedgerRow]:
     """Return the rows to append, in the order of ids: pure.
 
-    *known* are ids that the ledger holds already, *mutations* the rows it holds of the arrivals' mutation ids.
+    *known* are ids that the ledger holds already, *mutations* the rows it holds of the arrivals' mutation ids, and
+    *promised* is what these are to keep. No index from *next_index* on is promised to anybody.
     """
     taken = dict(mutations or {})
     new: list[LedgerRow] = []
@@ -100,8 +110,12 @@ def allocate(
         if each.mutation_id in taken:
             new.append(store.row(thread_id, each.message_id, None, None, each.deleted))
             continue
-        row = store.row(thread_id, each.message_id, next_index, each.mutation_id, each.deleted)
-        next_index += 1
+        kept = (promised or {}).get(each.mutation_id or "")
+        index = next_index if kept is None or kept.index is None else kept.index
+        row = store.row(thread_id, each.message_id, index, each.mutation_id, each.deleted)
+        if kept is not None and kept.sid is not None:
+            row = replace(row, sid=kept.sid)
+        next_index = max(next_index, index + 1)
         if each.mutation_id is not None:
             taken[each.mutation_id] = row
         new.append(row)
@@ -178,8 +192,9 @@ class Ledger:
             listed = [
                 each for each in listing if each.is_message and each.sequence > standing.synced_sequence
             ]
-            new = await self._missing(connection, thread_id, listed, standing)
+            new, kept = await self._missing(connection, thread_id, listed, standing)
             await store.add(connection, [(thread_id, each) for each in new])
+            await _fulfil(connection, thread_id, kept, new)
             await store.mark_deleted(
                 connection, thread_id, [each.message_id for each in listed if each.deleted]
             )
@@ -200,7 +215,8 @@ class Ledger:
     @staticmethod
     async def _missing(
         connection: AsyncConnection, thread_id: str, listed: Sequence[Entry], standing: Standing
-    ) -> list[LedgerRow]:
+    ) -> tuple[list[LedgerRow], Mapping[str, Adoption]]:
+        """Return the rows to append, and what was promised to their messages."""
         known = await store.rows(connection, thread_id, [each.message_id for each in listed])
         arrivals = [
             Arrival(each.message_id, each.mutation_id, each.deleted)
@@ -209,7 +225,11 @@ class Ledger:
         ]
         marks = [each.mutation_id for each in arrivals if each.mutation_id is not None]
         mutations = await store.by_mutations(connection, thread_id, marks)
-        return allocate(thread_id, arrivals, next_index=standing.next_index, mutations=mutations)
+        kept = await _promised(connection, thread_id, arrivals, standing)
+        new = allocate(
+            thread_id, arrivals, next_index=standing.next_index, mutations=mutations, promised=kept
+        )
+        return new, kept
 
 
 async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[Arrival]]) -> Appended:
@@ -221,6 +241,7 @@ async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[A
     standings = await store.standings(connection, sent)
     result = Appended()
     appended: list[tuple[str, LedgerRow]] = []
+    fulfilled: dict[str, tuple[Mapping[str, Adoption], Sequence[LedgerRow]]] = {}
     for thread_id, arrivals in sent.items():
         standing = standings.get(thread_id)
         if standing is None or standing.native:
@@ -228,11 +249,22 @@ async def append_sent(connection: AsyncConnection, sent: Mapping[str, Sequence[A
         held = await _held(connection, thread_id, arrivals, standing)
         marks = [each.mutation_id for each in arrivals if each.repeated and each.mutation_id]
         mutations = await store.by_mutations(connection, thread_id, marks)
-        new = allocate(thread_id, arrivals, next_index=standing.next_index, known=held, mutations=mutations)
+        kept = await _promised(connection, thread_id, arrivals, standing)
+        new = allocate(
+            thread_id,
+            arrivals,
+            next_index=standing.next_index,
+            known=held,
+            mutations=mutations,
+            promised=kept,
+        )
         appended += [(thread_id, each) for each in new]
+        fulfilled[thread_id] = kept, new
         result.rows.update({(thread_id, each.message_id): each for each in [*held.values(), *new]})
         result.ends[thread_id] = _end(standing, new)
     await store.add(connection, appended)
+    for thread_id, (kept, rows) in fulfilled.items():
+        await _fulfil(connection, thread_id, kept, rows)
     return result
 
 
@@ -254,9 +286,30 @@ async def append_newest(
 
 
 def _end(standing: Standing, new: Sequence[LedgerRow]) -> End:
-    visible = sum(1 for each in new if each.index is not None)
+    indexes = [each.index for each in new if each.index is not None]
+    next_index = max([standing.next_index, *(each + 1 for each in indexes)])
     newest = max((each.message_id for each in new), default=0)
-    return End(standing.next_index + visible, max(standing.newest_id, newest))
+    return End(next_index, max(standing.newest_id, newest), standing.adopting)
+
+
+async def _promised(
+    connection: AsyncConnection, thread_id: str, arrivals: Sequence[Arrival], standing: Standing
+) -> Mapping[str, Adoption]:
+    """Return what is promised to these messages, by mutation id."""
+    if not standing.adopting:
+        return {}
+    marks = [each.mutation_id for each in arrivals if each.mutation_id is not None]
+    return await adoptions.of(connection, thread_id, marks)
+
+
+async def _fulfil(
+    connection: AsyncConnection, thread_id: str, kept: Mapping[str, Adoption], new: Sequence[LedgerRow]
+) -> None:
+    """Drop what was promised to messages whose rows were written."""
+    met = [each for each in new if each.index is not None and each.mutation_id in kept]
+    if met:
+        fulfilled = [kept[each.mutation_id] for each in met if each.mutation_id is not None]
+        await adoptions.fulfil(connection, thread_id, fulfilled, [each.message_id for each in met])
 
 
 async def _held(

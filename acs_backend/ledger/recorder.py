@@ -12,6 +12,11 @@ telling goes on. Of a thread, what could not be told keeps back what came after 
 A send that has to wait before its request leaves is set aside meanwhile: its message cannot exist, so nobody waits for
 it, and it takes another ticket afterwards.
 
+A message that is imported keeps its index, which is promised to it before it is sent (`acs_backend.store.adoptions`). The
+promise must not be of an index that somebody was told already and that is not written yet. So this process writes what
+it told of the thread, and tells no more until that message is in the ledger; it lists what another may have told; and
+no other tells anything ahead while this one holds its lease.
+
 Everywhere else the sender lists the thread. Sends that finished before a listing began share it.
 
 A thread is *settled* when it was listed since this process holds its lease, in the current epoch of the lease, and
@@ -37,10 +42,12 @@ from acs_backend.ledger.foresight import NOTICE, Foresight, Foretold
 from acs_backend.ledger.ledger import Appended, Arrival, Ledger, append_newest, append_sent
 from acs_backend.ledger.send_order import SendOrder
 from acs_backend.ledger.writer_lease import WriterLease
+from acs_backend.store import adoptions
 from acs_backend.store import messages as store
+from acs_backend.store.adoptions import Adoption
 from acs_backend.store.database import Database
 from acs_backend.store.messages import LedgerRow
-from twilio_compat.errors import ClosedError, InvalidResponseError, TwilioCompatError
+from twilio_compat.errors import ClosedError, ConflictError, InvalidResponseError, TwilioCompatError
 
 PATIENCE = 1.0
 """Seconds a finished send waits for slower ones before it lists the thread instead."""
@@ -80,6 +87,8 @@ class _Thread:
     """Finished sends that wait for slower ones."""
     looking: dict[int, Arrival] = field(default_factory=dict)
     """Finished sends that list the thread; nothing younger is written down without them."""
+    adopting: int = 0
+    """Messages under way that keep an index of their own; nothing is told ahead meanwhile."""
     native: bool = False
     """Whether the store said that somebody may write past this library."""
     listed_or_doubted: int = 0
@@ -117,7 +126,7 @@ class _Thread:
 
     @property
     def idle(self) -> bool:
-        return self.order.idle and not self.looking
+        return self.order.idle and not self.looking and not self.adopting
 
     def _doubted(self, now: float) -> bool:
         return self.order.oldest < self.doubted_ticket or now < self.doubted_until
@@ -211,6 +220,31 @@ class Recorder:
             raise ClosedError("The backend was closed; open another one")
         self._start(sending)
 
+    @asynccontextmanager
+    async def adopting(self, user: AcsUser, thread_id: str, adoption: Adoption | None) -> AsyncIterator[None]:
+        """Enclose the send of a message that keeps its sid or its index. `ConflictError` where another one has either."""
+        if adoption is None:
+            yield
+            return
+        thread = self._thread(thread_id)
+        thread.adopting += 1
+        try:
+            await self._write_what_was_told(thread, user, thread_id)
+            async with self._door, self._database.write() as connection:
+                if not await adoptions.promise(connection, thread_id, adoption):
+                    raise ConflictError("Another message has this sid or this index already", code=20409)
+            yield
+        finally:
+            thread.adopting -= 1
+
+    async def _write_what_was_told(self, thread: _Thread, user: AcsUser, thread_id: str) -> None:
+        """See to it that the store has every message of a thread whose index was told to anybody."""
+        epoch = await self._lease.hold()
+        if not await self.is_complete(thread_id):
+            since = thread.listed_or_doubted
+            await self._ledger.catch_up(user, thread_id, size=FIRST_PAGE)
+            thread.settle(epoch, self._clock(), since=since)
+
     def cast_doubt(self, sending: Sending) -> None:
         """Note that the send may have had its effect unseen; nobody waits for it any more."""
         sending.unclear = self._left_behind = True
@@ -280,7 +314,12 @@ class Recorder:
             standing = (await store.standings(connection, [thread_id])).get(thread_id)
             alone = await self._lease.alone(connection)
         is_closed = standing is not None and not standing.native
-        return is_closed and alone and bool(self._settled([thread_id])) and not self._foresight.owes
+        return (
+            is_closed
+            and alone
+            and bool(self._settled([thread_id]))
+            and not self._foresight.owes_of(thread_id)
+        )
 
     async def flush(self) -> None:
         """Write what was foretold and not written yet. What cannot be written is left to a listing."""
@@ -333,7 +372,7 @@ class Recorder:
 
     def _foretell(self, thread_id: str, waiting: _Waiting) -> bool:
         thread, now = self._thread(thread_id), self._clock()
-        if thread.looking or not thread.settled(self._lease.epoch, now):
+        if thread.looking or thread.adopting or not thread.settled(self._lease.epoch, now):
             self._foresight.forget(thread_id)
             return False
         row = self._foresight.tell(thread_id, waiting.arrival, period=thread.listed_or_doubted, now=now)

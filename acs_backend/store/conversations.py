@@ -70,13 +70,22 @@ async def by_threads(connection: AsyncConnection, thread_ids: Collection[str]) -
 
 
 async def add(connection: AsyncConnection, row: Conversation) -> bool:
-    """Insert *row*; False, with nothing inserted, if its thread or its unique name is taken."""
+    """Insert *row*; False, with nothing inserted, if its thread, its sid or its unique name is taken."""
     try:
         async with connection.begin_nested():
             await connection.execute(insert(conversations).values(_values(row)))
     except IntegrityError:
         return False
     return True
+
+
+async def set_free(connection: AsyncConnection, sid: str) -> None:
+    """Take a sid from a conversation that was deleted, which gets one that nobody was ever told."""
+    gone = (conversations.c.sid == sid) & conversations.c.deleted_at.is_not(None)
+    thread_id = await connection.scalar(select(conversations.c.thread_id).where(gone))
+    if thread_id is not None:
+        another = conversation_sid(f"deleted {thread_id}")
+        await connection.execute(update(conversations).where(gone).values(sid=another))
 
 
 async def mark_deleted(connection: AsyncConnection, thread_id: str, now: int) -> None:

@@ -33,13 +33,15 @@ class LedgerRow:
 class Standing:
     """How far the ledger of a thread goes.
 
-    ``newest_id`` is the id of its newest message (0: none); ``native``: somebody may write past this library.
+    ``newest_id`` is the id of its newest message (0: none); ``native``: somebody may write past this library;
+    ``adopting``: a sid or an index is promised to a message that is not in the ledger yet, which no other one gets.
     """
 
     native: bool
     synced_sequence: int
     newest_id: int
     next_index: int
+    adopting: bool = False
 
 
 _STANDINGS = text(
@@ -49,7 +51,8 @@ _STANDINGS = text(
                    WHERE p.thread_id = c.thread_id AND i.native),
            c.synced_sequence,
            (SELECT max(m.message_id) FROM messages m WHERE m.thread_id = c.thread_id),
-           (SELECT max(m."index") FROM messages m WHERE m.thread_id = c.thread_id)
+           (SELECT max(m."index") FROM messages m WHERE m.thread_id = c.thread_id),
+           (SELECT max(coalesce(a."index", -1)) FROM adoptions a WHERE a.thread_id = c.thread_id)
     FROM conversations c WHERE c.thread_id IN :threads
     """
 ).bindparams(bindparam("threads", expanding=True))
@@ -60,11 +63,12 @@ async def standings(connection: AsyncConnection, thread_ids: Collection[str]) ->
     """Return how far the ledgers of these threads go, by thread id."""
     found: dict[str, Standing] = {}
     for chunk in chunks(thread_ids):
-        for thread_id, native, member, synced, newest, last in await connection.execute(
+        for thread_id, native, member, synced, newest, last, promised in await connection.execute(
             _STANDINGS, {"threads": chunk}
         ):
-            next_index = 0 if last is None else last + 1
-            found[thread_id] = Standing(bool(native or member), synced, newest or 0, next_index)
+            next_index = max(-1 if each is None else each for each in (last, promised)) + 1
+            is_open, adopting = bool(native or member), promised is not None
+            found[thread_id] = Standing(is_open, synced, newest or 0, next_index, adopting)
     return found
 
 
@@ -113,8 +117,8 @@ async def append_next(
 ) -> int | None:
     """Append *row* with the next index and return that, or None with nothing done: a statement for the usual case.
 
-    It is usual that nobody may write past this library, that the message is newer than all in the ledger, and that
-    the leases of the writers other than *writer* still add up to *others*.
+    It is usual that nobody may write past this library, that nothing is promised to a message to come, that this one is
+    newer than all in the ledger, and that the leases of the writers other than *writer* still add up to *others*.
     """
     values = {
         "thread_id": thread_id,
@@ -137,6 +141,7 @@ _APPEND_NEXT = text(
     WHERE c.thread_id = :thread_id AND NOT c.native
       AND NOT EXISTS (SELECT 1 FROM participants p JOIN identities i ON i.acs_id = p.acs_id
                       WHERE p.thread_id = c.thread_id AND i.native)
+      AND NOT EXISTS (SELECT 1 FROM adoptions a WHERE a.thread_id = c.thread_id)
       AND NOT EXISTS (SELECT 1 FROM messages m
                       WHERE m.thread_id = c.thread_id AND m.message_id >= CAST(:message_id AS BIGINT))
       AND (SELECT coalesce(sum(w.until), 0) FROM writers w WHERE w.writer <> :writer) = CAST(:others AS BIGINT)

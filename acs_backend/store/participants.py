@@ -10,12 +10,13 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import Insert, RowMapping, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from acs_backend.sids import participant_sid
 from acs_backend.store.chunks import LARGEST_STATEMENT, chunks
-from acs_backend.store.schema import participants
+from acs_backend.store.schema import conversations, participants
 from twilio_compat.records import JSONValue, NotificationLevel
 
 
@@ -72,11 +73,13 @@ async def of_members(
 async def claim(connection: AsyncConnection, row: Participant, *, over: Participant | None) -> bool:
     """Write *row*, provided the table still holds *over* in its place (None: nothing); say whether it did.
 
-    Of several that saw the same state and want to add the same member, exactly one gets True.
+    Of several that saw the same state and want to add the same member, exactly one gets True. False as well where
+    another member has the sid.
     """
-    keys = {"thread_id": row.thread_id, "acs_id": row.acs_id, "sid": row.sid}
+    keys = {"thread_id": row.thread_id, "acs_id": row.acs_id}
     values = {name: getattr(row, name) for name in Participant.__slots__ if name not in keys}
     values["attributes"] = json.dumps(row.attributes)
+    writing: Update | Insert = insert(participants).values(keys | values)
     if over is not None:
         stale = (
             (participants.c.thread_id == row.thread_id)
@@ -84,13 +87,23 @@ async def claim(connection: AsyncConnection, row: Participant, *, over: Particip
             & (participants.c.created_at == over.created_at)
             & (participants.c.updated_at == over.updated_at)
         )
-        return (await connection.execute(update(participants).where(stale).values(values))).rowcount == 1
+        writing = update(participants).where(stale).values(values)
     try:
         async with connection.begin_nested():
-            await connection.execute(insert(participants).values(keys | values))
+            return (await connection.execute(writing)).rowcount == 1
     except IntegrityError:
         return False
-    return True
+
+
+async def set_free(connection: AsyncConnection, sid: str) -> None:
+    """Take a sid from a member of a conversation that was deleted, who gets one that nobody was ever told."""
+    gone = select(conversations.c.thread_id).where(conversations.c.deleted_at.is_not(None))
+    held = (participants.c.sid == sid) & participants.c.thread_id.in_(gone)
+    query = select(participants.c.thread_id, participants.c.acs_id).where(held)
+    holder = (await connection.execute(query)).one_or_none()
+    if holder is not None:
+        another = participant_sid(f"deleted {holder.thread_id}", holder.acs_id)
+        await connection.execute(update(participants).where(held).values(sid=another))
 
 
 async def settle(connection: AsyncConnection, row: Participant) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 3
+VERSION = 4
 """Number of this schema; a store with a higher one is refused."""
 
 metadata = MetaData()
@@ -120,6 +120,17 @@ messages = Table(
 )
 """The ledger: each user message of a thread and its index. No index: a second copy of a message that was sent
 twice after an unclear answer, hidden from everyone."""
+
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("thread_id", String(256), primary_key=True),
+    Column("mutation_id", String(64), primary_key=True),
+    Column("sid", String(34), unique=True),
+    Column("index", Integer),
+    UniqueConstraint("thread_id", "index"),
+)
+"""What a message from elsewhere is to keep, from before it is sent until the ledger has it (`acs_backend.store.adoptions`)."""
 
 writers = Table(
     "writers",

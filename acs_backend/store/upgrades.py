@@ -192,6 +192,24 @@ def _to_3(connection: Connection) -> None:
     )
 
 
+def _to_4(connection: Connection) -> None:
+    """Room for what messages from elsewhere keep."""
+    _run(
+        connection,
+        """
+        CREATE TABLE adoptions (
+            thread_id VARCHAR(256) NOT NULL,
+            mutation_id VARCHAR(64) NOT NULL,
+            sid VARCHAR(34),
+            "index" INTEGER,
+            PRIMARY KEY (thread_id, mutation_id),
+            UNIQUE (sid),
+            UNIQUE (thread_id, "index")
+        )
+        """,
+    )
+
+
 _NUMBERED: Mapping[str, str] = MappingProxyType(
     {
         "sqlite": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT",
@@ -200,7 +218,7 @@ _NUMBERED: Mapping[str, str] = MappingProxyType(
 )
 """A column that numbers the rows of its table, never the same number twice."""
 
-STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({2: _to_2, 3: _to_3})
+STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({2: _to_2, 3: _to_3, 4: _to_4})
 """What leads to each schema from the one before."""
 
 
