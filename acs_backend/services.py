@@ -124,8 +124,11 @@ class Services(Generic[T]):
             raise _not_found()
         return _record(found)
 
-    async def create(self, friendly_name: str) -> ServiceRecord:
-        """Make one, empty, with its store. `LimitError` 50003; `ConfigurationError` where the store cannot be made."""
+    async def create(self, friendly_name: str, *, sid: str | None = None) -> ServiceRecord:
+        """Make one, empty, with its store. `LimitError` 50003; `ConfigurationError` where the store cannot be made.
+
+        With a *sid*, that one, unless it is there.
+        """
         check_friendly_name(friendly_name)
         if self._direct:
             raise DirectModeError(
@@ -133,7 +136,9 @@ class Services(Generic[T]):
                 "lasts; set COMMUNICATION_SERVICES_CONNECTION_STRING"
             )
         await self._own_record()  # which is the oldest
-        sid = SERVICE + secrets.token_hex(16)
+        if sid is not None and (found := await self._find(sid)) is not None:
+            return _record(found)
+        sid = sid or SERVICE + secrets.token_hex(16)
         tenant = self._open_tenant(sid)
         try:
             await tenant.prepare()

@@ -313,8 +313,8 @@ class Services(Protocol):
     async def get(self, sid: str) -> ServiceRecord:
         """Fetch one. `NotFoundError` 50050."""
 
-    async def create(self, friendly_name: str) -> ServiceRecord:
-        """Make one, empty."""
+    async def create(self, friendly_name: str, *, sid: str | None = None) -> ServiceRecord:
+        """Make one, empty; *sid* is that of one which comes from elsewhere, and may be there already."""
 
     async def delete(self, sid: str) -> None:
         """Delete one with all that is in it. `NotFoundError` 50050; `ConflictError` for the default one."""

@@ -6,11 +6,20 @@ theory of writing is in `twilio_compat.rollout.pins` and `twilio_compat.rollout.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Final
+from dataclasses import replace
+from typing import Final, Protocol, TypeAlias, TypeVar
 
-from twilio_compat.errors import BackendError, ServiceUnavailableError, TwilioCompatError
+from twilio_compat.account import AccountBackend
+from twilio_compat.errors import (
+    AnswerError,
+    BackendError,
+    NotFoundError,
+    ServiceUnavailableError,
+    TwilioCompatError,
+)
+from twilio_compat.records import MediaRecord
 from twilio_compat.rollout.fresh import Fresh
 from twilio_compat.rollout.outbox import Entry, Intent, Outbox, What
 from twilio_compat.rollout.pin import Pin
@@ -23,16 +32,31 @@ from twilio_compat.rollout.stages import Side
 from twilio_compat.rollout.target import Target
 from twilio_compat.rollout.telemetry import Telemetry
 
+T = TypeVar("T")
+
 ROUNDS: Final = 20
 """How often a write begins again because its conversation has just moved."""
 
 
-class Writing:
+Carry: TypeAlias = Callable[[AccountBackend, AccountBackend, MediaRecord], Awaitable[MediaRecord]]
+"""Brings a file from the one backend to the other, and returns what it is there."""
+
+
+class RoleNames(Protocol):
+    """What a role is called on a side. In public it is called as at Twilio."""
+
+    async def public(self, side: Side, role_sid: str) -> str:
+        """Return the public sid of a role that is called *role_sid* there."""
+
+    async def there(self, side: Side, role_sid: str) -> str:
+        """Return what a role is called there that has a public sid."""
+
+
+class Noted:
     """A write that is under way. What it makes is named by `made`, so that the mirror knows what to look at."""
 
-    def __init__(self, place: Place, intent: Intent | None) -> None:
-        """Write to *place*; *intent* is what the mirror will be told, if there is one."""
-        self.place = place
+    def __init__(self, intent: Intent | None) -> None:
+        """*intent* is what the mirror will be told, if there is one."""
         self.intent = intent
         self.sid: str | None = None
         self.index: int | None = None
@@ -40,6 +64,15 @@ class Writing:
     def made(self, sid: str, index: int | None = None) -> None:
         """Note what the thing that was written is called, publicly."""
         self.sid, self.index = sid, index
+
+
+class Writing(Noted):
+    """A write to a conversation that is under way."""
+
+    def __init__(self, place: Place, intent: Intent | None) -> None:
+        """Write to *place*."""
+        super().__init__(intent)
+        self.place = place
 
 
 class Office:
@@ -51,6 +84,8 @@ class Office:
         pins: Pins,
         sids: Sids,
         outbox: Outbox,
+        roles: RoleNames,
+        carry: Carry,
         shadow: Shadow,
         telemetry: Telemetry,
         *,
@@ -62,6 +97,8 @@ class Office:
         self.pins = pins
         self.sids = sids
         self.outbox = outbox
+        self.roles = roles
+        self._carry = carry
         self.shadow = shadow
         self.telemetry = telemetry
         self._ever_live: Fresh[bool] = Fresh(pins.ever_live, clock=clock, what="Whether ACS has anything")
@@ -115,8 +152,42 @@ class Office:
                 f"The conversation {sid} keeps moving between Twilio and ACS; try again"
             )
         writing = Writing(await self.place(pin), intent)
-        async with self._noted(writing):
+        async with self._settled(writing):
             yield writing
+
+    @asynccontextmanager
+    async def noting(self, side: Side, entry: Entry) -> AsyncIterator[None]:
+        """Write what belongs to no conversation in a block, and have *side* told."""
+        intent = await self.outbox.intend(side, entry)
+        async with self._settled(Noted(intent)):
+            yield
+
+    async def mirror_all(self, pin: Pin) -> None:
+        """Have the mirror of a conversation that has just begun to have one told of everything in it.
+
+        And once more when no process goes by what was before any more.
+        """
+        if (side := pin.decision.mirror) is not None:
+            sid = pin.conversation_sid
+            whats: Sequence[What] = ("conversation", "participant", "message")
+            entries = [Entry(what=each, conversation_sid=sid) for each in whats]
+            await self.outbox.add(side, *entries, *(replace(each, is_late=True) for each in entries))
+
+    async def carried(self, place: Place, media: Sequence[MediaRecord]) -> tuple[MediaRecord, ...]:
+        """Return files as they are at a place, after those were carried there that are only on the other side."""
+        return tuple([await self._carried(place, each) for each in media])
+
+    async def read(self, sid: str, operation: str, call: Callable[[Place], Awaitable[T]]) -> T:
+        """Return what *call* says of a conversation, in public names, at whichever side has the authority."""
+        place = await self.reading(sid)
+        try:
+            with self.measured(place, operation):
+                answer = await call(place)
+        except AnswerError as error:
+            self.shadow.watch(place, operation, error, call)
+            raise
+        self.shadow.watch(place, operation, answer, call)
+        return answer
 
     def measured(self, place: Place, operation: str) -> AbstractContextManager[object]:
         """Measure the block as a call of *operation* for a caller."""
@@ -136,12 +207,18 @@ class Office:
         return None if mirror is None else await self.outbox.intend(mirror, entry)
 
     @asynccontextmanager
-    async def _noted(self, writing: Writing) -> AsyncIterator[None]:
+    async def _settled(self, noted: Noted) -> AsyncIterator[None]:
         try:
             yield
         except TwilioCompatError as error:
-            if writing.intent is not None and not isinstance(error, BackendError):
-                await self.outbox.withdraw(writing.intent)
+            if noted.intent is not None and not isinstance(error, BackendError):
+                await self.outbox.withdraw(noted.intent)
             raise
-        if writing.intent is not None:
-            self.outbox.settle(writing.intent, sid=writing.sid, index=writing.index)
+        if noted.intent is not None:
+            self.outbox.settle(noted.intent, sid=noted.sid, index=noted.index)
+
+    async def _carried(self, place: Place, record: MediaRecord) -> MediaRecord:
+        try:
+            return (await place.backend.media.get(record.sid)).media
+        except NotFoundError:
+            return await self._carry(self.sides.of(place.side.other), place.backend, record)

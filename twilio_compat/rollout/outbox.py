@@ -30,6 +30,9 @@ QUEUES: Final = {Side.ACS: "rollout-acs", Side.TWILIO: "rollout-twilio"}
 UNCONFIRMED: Final = timedelta(seconds=30)
 """After how long an intent that nobody settled is looked at."""
 
+LATE: Final = timedelta(seconds=3)
+"""After how long nobody goes by a pin that was read before something was added: more than `pins.GRACE`."""
+
 What: TypeAlias = Literal["conversation", "participant", "message", "user"]
 
 _log = logging.getLogger(__name__)
@@ -41,18 +44,20 @@ class Entry:
 
     ``sid`` is that of a participant or a message; of a user it is the identity. None: something of the kind was made, or
     may have been, that is not known by name: then all that is new is looked at. ``index`` is that of a message, if known.
-    A user has no ``conversation_sid``.
+    A user has no ``conversation_sid``. One that ``is_late`` is due after `LATE`, and nothing waits behind it.
     """
 
     what: What
     conversation_sid: str = ""
     sid: str | None = None
     index: int | None = None
+    is_late: bool = False
 
     @property
     def line(self) -> str:
         """The line it waits in: what is in one is done in order."""
-        return self.conversation_sid or f"user {self.sid}"
+        line = self.conversation_sid or f"user {self.sid}"
+        return _late(line) if self.is_late else line
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +101,18 @@ class Outbox:
     async def add(self, side: Side, *entries: Entry) -> None:
         """Add what was written, to be carried out now."""
         now = self._now()
-        await self._errands.add([_errand(Intent(side, uuid4().hex, each), now) for each in entries])
+        dues = [now + LATE if each.is_late else now for each in entries]
+        intents = [Intent(side, uuid4().hex, each) for each in entries]
+        await self._errands.add([_errand(each, due) for each, due in zip(intents, dues, strict=True)])
         self._added()
 
     # Looking
 
     async def drained(self, conversation_sid: str, side: Side) -> bool:
         """Say whether nothing of a conversation waits for *side*, intents and what was given up included."""
-        backlog = await self._errands.of_line(QUEUES[side], conversation_sid)
-        return backlog.waiting + backlog.dead == 0
+        lines = (conversation_sid, _late(conversation_sid))
+        backlogs = [await self._errands.of_line(QUEUES[side], each) for each in lines]
+        return all(each.waiting + each.dead == 0 for each in backlogs)
 
     async def backlog(self, side: Side) -> Backlog:
         """Say how much waits for *side*."""
@@ -162,6 +170,7 @@ def to_content(entry: Entry) -> JSONObject:
         "conversation_sid": entry.conversation_sid,
         "sid": entry.sid,
         "index": entry.index,
+        "is_late": entry.is_late,
     }
 
 
@@ -173,4 +182,9 @@ def entry_of(content: JSONObject) -> Entry:
         conversation_sid=str(content["conversation_sid"]),
         sid=None if sid is None else str(sid),
         index=index if isinstance(index, int) else None,
+        is_late=content["is_late"] is True,
     )
+
+
+def _late(line: str) -> str:
+    return f"{line} late"
