@@ -23,6 +23,7 @@ from acs_backend.store.changes import Kind
 from acs_backend.store.database import Database
 from tests.acs_backend.deployment import draft, page, room, sign_in
 from tests.support.requirements import ROOT
+from twilio_compat.account import account_actor
 from twilio_compat.records import ConversationChanges, ConversationDraft, Direction, ParticipantDraft
 from twilio_compat.settings import Settings
 
@@ -78,6 +79,15 @@ class Place:
             *(self.backend.messages.create(alice, sid, draft(body, mutation_id=body)) for body in bodies)
         )
         return {str(each.body): each.index for each in sent}
+
+    async def adopt(self, sid: str, body: str, kept: str, index: int) -> int:
+        """Import a message; return its index."""
+        kept_draft = draft(body, mutation_id=body, sid=kept, index=index, is_first=False)
+        return (await self.backend.messages.create(account_actor(), sid, kept_draft)).index
+
+    async def move(self, sid: str) -> str:
+        """Import a conversation; return its sid."""
+        return (await self.backend.conversations.create(account_actor(), ConversationDraft(sid=sid))).sid
 
     async def list(self, sid: str) -> list[tuple[int, str | None]]:
         """Return the index and body of every message."""
