@@ -13,7 +13,7 @@ from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.account import Document
 from twilio_compat.records import JSONObject
 from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.pin import from_content
+from twilio_compat.rollout.pin import Pin, from_content
 from twilio_compat.rollout.pins import GRACE, KIND, Pins
 from twilio_compat.rollout.stages import DECISIONS, Side, Stage
 from twilio_compat.rollout.target import Target
@@ -68,7 +68,7 @@ class World:
 
     async def close(self) -> None: ...
 
-    async def drained(self, conversation_sid: str, side: Side) -> bool:
+    async def drained(self, pin: Pin, side: Side) -> bool:
         await self.pause()
         empty = not self.noted
         await self.pause()

@@ -48,9 +48,9 @@ class Queues:
         self.waiting: set[tuple[str, Side]] = set()
         self.asked: list[tuple[str, Side]] = []
 
-    async def drained(self, conversation_sid: str, side: Side) -> bool:
-        self.asked.append((conversation_sid, side))
-        return (conversation_sid, side) not in self.waiting
+    async def drained(self, pin: Pin, side: Side) -> bool:
+        self.asked.append((pin.conversation_sid, side))
+        return (pin.conversation_sid, side) not in self.waiting
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.acs_backend.store.databases import opened
 from tests.rollout.clock import Clock
 from twilio_compat.rollout.fresh import LASTS
 from twilio_compat.rollout.kill_switch import KillSwitch
+from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.pins import SETTLING, Pins
 from twilio_compat.rollout.sids import Pair, Sids
 from twilio_compat.rollout.stages import Side, Stage
@@ -35,7 +36,7 @@ class World:
     async def stage(self, target: Target) -> Stage:
         return self.wanted
 
-    async def drained(self, conversation_sid: str, side: Side) -> bool:
+    async def drained(self, pin: Pin, side: Side) -> bool:
         return not self.waiting
 
     async def close(self) -> None: ...

@@ -70,8 +70,8 @@ PACE: Final = 0.1
 SWEPT_AT: Final = 4096
 """Conversations that are known before those that were not asked for lately are forgotten."""
 
-Drained: TypeAlias = Callable[[str, Side], Awaitable[bool]]
-"""Says whether nothing waits to be mirrored from a conversation, by sid, to a side; what was given up waits, too."""
+Drained: TypeAlias = Callable[[Pin, Side], Awaitable[bool]]
+"""Says whether nothing waits to be mirrored from a conversation to a side; what was given up waits, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class Pins:
         passed = known.handed_over_for(pin, self._clock())
         if pin.towards is None or passed < SETTLING:
             return pin
-        if await self._drained(pin.conversation_sid, DECISIONS[pin.towards].authority):
+        if await self._drained(pin, DECISIONS[pin.towards].authority):
             return handed_over(pin, self._now())
         if passed < LONGEST:
             return pin

@@ -1,0 +1,130 @@
+"""Whether a mirror has what was done last, by whomever: also past this library, where no outbox knows of it.
+
+Clients that talk to Twilio themselves go on doing so while Twilio has the authority, and native clients of ACS once that
+has it. So the end of a conversation is looked at now and then (`twilio_compat.rollout.watcher`), and always before the
+authority changes: the newest `TAIL` messages, who is a member, and the conversation itself. What the mirror has otherwise
+is named, as in the outbox. What was edited further back shows when both sides are compared completely
+(`twilio_compat.rollout.reconcile`).
+
+What a mirror has *more* is taken away only where it came from the authority: a message that somebody wrote at the mirror,
+past the library, is nobody's to delete.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from twilio_compat.account import account_actor
+from twilio_compat.errors import NotFoundError, TwilioCompatError
+from twilio_compat.records import Actor, ConversationRecord, Direction, MessageRecord, ParticipantRecord
+from twilio_compat.rollout.comparison import compare
+from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.outbox import Entry, What
+from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.stages import Side
+
+TAIL: Final = 100
+"""How many of the newest messages are looked at."""
+_PASSED_OVER: Final = ("last_message", "joined", "date_created", "date_updated", "last_read_timestamp")
+"""Fields that say something of other things, or that not each side lets be given."""
+
+_ALL: Final[Sequence[What]] = ("conversation", "participant", "message")
+
+_log = logging.getLogger(__name__)
+
+
+class Tails:
+    """Compares the ends of conversations."""
+
+    def __init__(self, office: Office) -> None:
+        """Ask *office* for where a conversation is."""
+        self._office = office
+
+    async def drained(self, pin: Pin, side: Side) -> bool:
+        """Say whether *side* was told of everything in a conversation; have it told otherwise. False where it cannot tell."""
+        try:
+            if not await self._office.outbox.drained(pin.conversation_sid, side):
+                return False
+            behind = await self.behind(pin, side)
+            await self._office.outbox.add(side, *behind)
+        except TwilioCompatError as error:
+            _log.warning("Whether %s has all of %s is unknown: %s", side, pin.conversation_sid, error)
+            return False
+        return not behind
+
+    async def behind(self, pin: Pin, side: Side) -> Sequence[Entry]:
+        """Return what *side* is to be told, the conversation's own fields first."""
+        here = await self._office.place(pin, side.other, at_once=True)
+        there = await self._office.place(pin, side, at_once=True)
+        conversation = await self._conversation(here), await self._conversation(there)
+        if None in conversation:
+            return [] if conversation == (None, None) else [_entry(pin, each) for each in _ALL]
+        return [
+            *([_entry(pin, "conversation")] if _differ(*conversation) else []),
+            *await self._participants(pin, here, there),
+            *await self._messages(pin, here, there),
+        ]
+
+    async def _conversation(self, place: Place) -> ConversationRecord | None:
+        try:
+            found = await place.backend.conversations.get(_actor(place), place.sid)
+        except NotFoundError:
+            return None
+        return place.public.conversation(found)
+
+    async def _participants(self, pin: Pin, here: Place, there: Place) -> Sequence[Entry]:
+        found = await self._members(there)
+        wanted = {sid: _as_read(each, there) for sid, each in (await self._members(here)).items()}
+        sids = [sid for sid, each in wanted.items() if sid not in found or _differ(each, found[sid])]
+        sids += [sid for sid in found if sid not in wanted]
+        return [Entry(what="participant", conversation_sid=pin.conversation_sid, sid=sid) for sid in sids]
+
+    async def _members(self, place: Place) -> dict[str, ParticipantRecord]:
+        found = await place.backend.participants.list(_actor(place), place.sid)
+        return {each.sid: each for each in map(place.public.participant, found)}
+
+    async def _messages(self, pin: Pin, here: Place, there: Place) -> Sequence[Entry]:
+        wanted, found = await self._newest(here), await self._newest(there)
+        lowest = max(_lowest(wanted), _lowest(found))
+        named = [each for sid, each in wanted.items() if sid not in found or _differ(each, found[sid])]
+        if there.side is Side.ACS:
+            named += [each for sid, each in found.items() if sid not in wanted and not each.is_native]
+        entries = (
+            Entry(what="message", conversation_sid=pin.conversation_sid, sid=each.sid, index=each.index)
+            for each in named
+            if each.index >= lowest
+        )
+        return sorted(entries, key=lambda each: each.index or 0)
+
+    async def _newest(self, place: Place) -> dict[str, MessageRecord]:
+        page = await place.backend.messages.page(
+            _actor(place), place.sid, size=TAIL, anchor=None, direction=Direction.BACKWARDS
+        )
+        return {each.sid: each for each in place.public.page(page).items}
+
+
+def _differ(one: object, other: object) -> bool:
+    return bool(compare(one, other, ignore=_PASSED_OVER))
+
+
+def _as_read(participant: ParticipantRecord, there: Place) -> ParticipantRecord:
+    """Return a member with their read horizon as exact as it can be said on the other side."""
+    horizon = there.public.horizon(there.there.horizon(participant.last_read_message_index))
+    return replace(participant, last_read_message_index=horizon)
+
+
+def _lowest(messages: Mapping[str, MessageRecord]) -> int:
+    """Return from which index on messages are complete."""
+    return min(each.index for each in messages.values()) if len(messages) == TAIL else 0
+
+
+def _actor(place: Place) -> Actor:
+    return account_actor(place.backend.service_sid)
+
+
+def _entry(pin: Pin, what: What) -> Entry:
+    return Entry(what=what, conversation_sid=pin.conversation_sid)
