@@ -145,6 +145,50 @@ async def test_one_that_is_not_due_holds_up_its_line_alone(queues: Queues, clock
     assert "late" in await keys(queues)
 
 
+async def test_one_that_nobody_has_taken_can_be_amended(
+    queues: Queues, elsewhere: Queues, clock: Clock
+) -> None:
+    await queues.add([errand(clock, "a", after=60), errand(clock, "b")])
+    assert [] == await keys(queues)
+    assert await elsewhere.amend(QUEUE, "a", content={"more": 1}, due=clock.now)
+    (taken,) = await take(queues)
+    assert ("a", {"more": 1}, clock.now) == (taken.errand.key, taken.errand.content, taken.errand.due)
+
+
+async def test_one_that_was_taken_or_is_over_or_unknown_is_neither_amended_nor_withdrawn(
+    queues: Queues, elsewhere: Queues, clock: Clock
+) -> None:
+    await queues.add([errand(clock, "a")])
+    (taken,) = await take(queues)
+    for key in ("a", "unknown"):
+        assert not await elsewhere.amend(QUEUE, key, content={}, due=clock.now)
+        assert not await elsewhere.withdraw(QUEUE, key)
+    await queues.done(taken.errand_id)
+    assert not await elsewhere.amend(QUEUE, "a", content={}, due=clock.now)
+
+
+async def test_one_whose_taker_is_gone_can_be_amended(queues: Queues, clock: Clock) -> None:
+    await queues.add([errand(clock, "a")])
+    await take(queues)
+    clock.move(HOLD + 1)
+    assert await queues.amend(QUEUE, "a", content={"more": 1}, due=clock.now)
+
+
+async def test_the_line_of_one_that_was_withdrawn_goes_on(queues: Queues, clock: Clock) -> None:
+    await queues.add([errand(clock, "a", after=60), errand(clock, "b")])
+    assert await queues.withdraw(QUEUE, "a")
+    assert ["b"] == await keys(queues)
+    assert 0 == await queues.add([errand(clock, "a")])
+
+
+async def test_what_waits_in_a_line_is_counted_with_what_was_given_up(queues: Queues, clock: Clock) -> None:
+    await queues.add([*errands(clock, "CH1", "a", "b"), *errands(clock, "CH2", "c")])
+    first, _ = await take(queues)
+    await queues.bury(first.errand_id, error="gone")
+    assert Backlog(waiting=1, dead=1, oldest=clock.now) == await queues.of_line(QUEUE, "CH1")
+    assert Backlog(waiting=0, dead=0) == await queues.of_line(QUEUE, "CH3")
+
+
 async def test_one_that_was_given_up_lets_its_line_go_on(queues: Queues, clock: Clock) -> None:
     await queues.add(errands(clock, "CH1", "a", "b"))
     (first,) = await take(queues)
