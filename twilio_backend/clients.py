@@ -64,6 +64,23 @@ class Credentials:
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
+@dataclass(slots=True)
+class _Uses:
+    """How many connections a request took: aiohttp repeats what may be repeated by itself when a kept one is lost."""
+
+    count: int = 0
+
+
+def _counting() -> aiohttp.TraceConfig:
+    async def count(session: object, context: Any, parameters: object) -> None:
+        context.trace_request_ctx.count += 1
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(count)
+    trace.on_connection_create_end.append(count)
+    return trace
+
+
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client has no types
     """The ``http_client``. `close` ends it for good."""
 
@@ -114,9 +131,11 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         """Ask until there is an answer that counts. *is_repeatable* says whether it may be repeated; None: see the path."""
         until, attempt, was_unclear = self.clock() + self.deadline, 0, False
         while True:
-            response, kind, error = await self._attempt(method, url, params, data, headers)
+            uses = _Uses()
+            response, kind, error = await self._attempt(method, url, params, data, headers, uses)
             if error is None:
                 return response
+            was_unclear = was_unclear or uses.count > 1
             if was_unclear and method == "DELETE" and response is not None and response.status_code == 404:
                 return Response(204, "")
             was_unclear = was_unclear or kind is Kind.UNCLEAR
@@ -152,9 +171,10 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         params: Mapping[str, object] | None,
         data: Body,
         headers: Mapping[str, str] | None,
+        uses: _Uses,
     ) -> tuple[Any, Kind, TwilioCompatError | None]:
         try:
-            response = await self._send(method, url, params, data, headers)
+            response = await self._send(method, url, params, data, headers, uses)
         except aiohttp.ClientConnectorError as error:
             return None, Kind.NEVER_SENT, errors.no_answer(error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -173,10 +193,16 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         params: Mapping[str, object] | None,
         data: Body,
         headers: Mapping[str, str] | None,
+        uses: _Uses,
     ) -> Response:
         signed = {**(headers or {}), "Authorization": self.credentials.header}
         async with self._opened().request(
-            method.upper(), self._url(url, params), data=_form(data), headers=signed, allow_redirects=False
+            method.upper(),
+            self._url(url, params),
+            data=_form(data),
+            headers=signed,
+            allow_redirects=False,
+            trace_request_ctx=uses,
         ) as answer:
             text = await answer.text()
             self._note(answer.headers.get("Date"))
@@ -186,7 +212,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         if self._is_closed:
             raise ClosedError("The backend was closed")
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[_counting()])
         return self._session
 
     def _url(self, url: str, params: Mapping[str, object] | None) -> yarl.URL:

@@ -146,14 +146,17 @@ class _Hold:
     after: bool
 
     async def act(self, application: Application, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: list[Message] = []
+        asked, answer = await _read(receive), list[Message]()
         if not self.after:
             await self.gate.wait()
+
+        async def replay() -> Message:
+            return asked.pop(0) if asked else await receive()
 
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        await application(scope, receive, keep)
+        await application(scope, replay, keep)
         if self.after:
             await self.gate.wait()
         for each in answer:
@@ -173,9 +176,12 @@ async def _cut(application: Application, scope: Scope, receive: Receive, send: S
     await _reset(receive)
 
 
-async def _read(receive: Receive) -> None:
-    while (await receive()).get("more_body"):
-        pass
+async def _read(receive: Receive) -> list[Message]:
+    """Take the whole request in, so that it is there even when whoever asks has gone."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    return messages
 
 
 async def _reset(receive: Receive) -> None:
