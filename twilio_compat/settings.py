@@ -18,12 +18,18 @@ DEFAULT_DATABASE_URL = "sqlite:///twilio-compat.db"
 RateLimits = Literal["auto", "on", "off"]
 ParticipantRole = Literal["channel user", "channel admin"]
 UserRole = Literal["service user", "service admin"]
+OnOff = Literal["off", "on"]
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "rate_limits": get_args(RateLimits),
     "participant_role": get_args(ParticipantRole),
     "user_role": get_args(UserRole),
+    "rollout_bodies": get_args(OnOff),
 }
+_SHARES: Final = frozenset({"rollout_sample"})
+"""Numbers that are shares, and may be nothing."""
+_NUMBERS: Final = ("rollout_sample",)
+"""Numbers that an environment may give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,12 @@ class Settings:
     for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio. Nothing acts on it yet,
     so `open_backend` refuses it.
     """
+    rollout_sample: float = 0.1
+    """Share of the reads, from 0 to 1, that are repeated on the mirror to be compared, where a stage says so."""
+    rollout_ignore: str | None = None
+    """Fields in which both sides may differ, such as ``date_updated,attributes``: names of the port's records."""
+    rollout_bodies: OnOff = "off"
+    """Whether mismatches that are kept show what people wrote: bodies, subjects, attributes, names. Otherwise its length."""
     rate_limits: RateLimits = "auto"
     """Whether requests wait until ACS's rates allow them: ``auto`` is ``on``, but for an emulator on this machine
     only from its first 429 on; ``off`` sends at once, and repeats what was refused.
@@ -103,18 +115,16 @@ class Settings:
                     f"The setting {name} must be one of {', '.join(choices)}, not {value!r}"
                 )
         for each in fields(self):
-            value = getattr(self, each.name)
-            if type(each.default) in (int, float) and not (isinstance(value, int | float) and value > 0):
-                raise ConfigurationError(
-                    f"The setting {each.name} must be a number above zero, not {value!r}"
-                )
+            if type(each.default) in (int, float):
+                _check_number(each.name, getattr(self, each.name))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the variables of `ENVIRONMENT`; an empty one counts as unset."""
         source = os.environ if environ is None else environ
         given = {name: value for name, variable in ENVIRONMENT.items() if (value := source.get(variable))}
-        return cls(**given)  # type: ignore[arg-type]  # every mapped field is a string
+        numbers = {name: _number(name, given[name]) for name in _NUMBERS if name in given}
+        return cls(**(given | numbers))  # type: ignore[arg-type]  # every other mapped field is a string
 
     def need(self, name: str, purpose: str) -> str:
         """Return the setting *name*, or say which variable to set and what for."""
@@ -122,6 +132,22 @@ class Settings:
         if value:
             return value
         raise ConfigurationError(f"{ENVIRONMENT[name]} is not set; it is needed {purpose}")
+
+
+def _check_number(name: str, value: object) -> None:
+    number = value if isinstance(value, int | float) else -1.0
+    if name in _SHARES:
+        if not 0 <= number <= 1:
+            raise ConfigurationError(f"The setting {name} must be a number from 0 to 1, not {value!r}")
+    elif not number > 0:
+        raise ConfigurationError(f"The setting {name} must be a number above zero, not {value!r}")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{ENVIRONMENT[name]} must be a number, not {text!r}") from None
 
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -136,6 +162,9 @@ ENVIRONMENT: Mapping[str, str] = {
     "service_sid": "TWILIO_COMPAT_SERVICE_SID",
     "twilio_url": "TWILIO_COMPAT_TWILIO_URL",
     "rollout": "TWILIO_COMPAT_ROLLOUT",
+    "rollout_sample": "TWILIO_COMPAT_ROLLOUT_SAMPLE",
+    "rollout_ignore": "TWILIO_COMPAT_ROLLOUT_IGNORE",
+    "rollout_bodies": "TWILIO_COMPAT_ROLLOUT_BODIES",
     "rate_limits": "TWILIO_COMPAT_RATE_LIMITS",
     "participant_role": "TWILIO_COMPAT_PARTICIPANT_ROLE",
     "user_role": "TWILIO_COMPAT_USER_ROLE",

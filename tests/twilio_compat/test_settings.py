@@ -71,8 +71,29 @@ def test_times_and_sizes_are_numbers_above_zero(name: str, value: Any) -> None:
         ("TWILIO_COMPAT_RATE_LIMITS", "rate_limits must be one of auto, on, off"),
         ("TWILIO_COMPAT_PARTICIPANT_ROLE", "participant_role must be one of channel user, channel admin"),
         ("TWILIO_COMPAT_USER_ROLE", "user_role must be one of service user, service admin"),
+        ("TWILIO_COMPAT_ROLLOUT_BODIES", "rollout_bodies must be one of off, on"),
     ],
 )
 def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are(variable: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{text}, not 'maybe'"):
         Settings.from_environment({variable: "maybe"})
+
+
+@pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("0.25", 0.25), ("1", 1.0)])
+def test_a_share_is_read_from_the_environment(text: str, share: float) -> None:
+    settings = Settings.from_environment({"TWILIO_COMPAT_ROLLOUT_SAMPLE": text})
+    assert share == settings.rollout_sample
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "nan"])
+def test_a_share_is_from_0_to_1(text: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match="^The setting rollout_sample must be a number from 0 to 1, not "
+    ):
+        Settings.from_environment({"TWILIO_COMPAT_ROLLOUT_SAMPLE": text})
+
+
+def test_what_is_no_number_is_refused_with_its_variable() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({"TWILIO_COMPAT_ROLLOUT_SAMPLE": "a tenth"})
+    assert "TWILIO_COMPAT_ROLLOUT_SAMPLE must be a number, not 'a tenth'" == str(caught.value)
