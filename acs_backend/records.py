@@ -138,4 +138,4 @@ def _last_read(row: Participant) -> datetime | None:
 def _last_message(newest: LedgerRow | None) -> LastMessage | None:
     if newest is None or newest.index is None:
         return None
-    return LastMessage(index=newest.index, date_created=to_time(newest.message_id))
+    return LastMessage(index=newest.index, date_created=to_time(_shown(newest.written_at, newest.message_id)))

@@ -21,7 +21,7 @@ from acs_backend.stand_ins import StandIns
 from acs_backend.store.adoptions import Adoption
 from acs_backend.store.messages import LedgerRow
 from acs_backend.store.participants import Participant
-from acs_backend.times import to_time
+from acs_backend.times import to_milliseconds, to_time
 from acs_backend.voices import Voice
 from twilio_compat.errors import ForbiddenError
 from twilio_compat.records import JSONValue, MessageDraft, MessageRecord
@@ -106,7 +106,8 @@ class Speaker:
 def _adoption(draft: MessageDraft) -> Adoption | None:
     if draft.sid is None and draft.index is None:
         return None
-    return Adoption(draft.mutation_id, draft.sid, draft.index)
+    written_at = None if draft.date_created is None else to_milliseconds(draft.date_created)
+    return Adoption(draft.mutation_id, draft.sid, draft.index, written_at)
 
 
 def _sent(

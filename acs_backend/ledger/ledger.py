@@ -113,8 +113,8 @@ def allocate(
         kept = (promised or {}).get(each.mutation_id or "")
         index = next_index if kept is None or kept.index is None else kept.index
         row = store.row(thread_id, each.message_id, index, each.mutation_id, each.deleted)
-        if kept is not None and kept.sid is not None:
-            row = replace(row, sid=kept.sid)
+        if kept is not None:
+            row = replace(row, sid=kept.sid or row.sid, written_at=kept.written_at)
         next_index = max(next_index, index + 1)
         if each.mutation_id is not None:
             taken[each.mutation_id] = row

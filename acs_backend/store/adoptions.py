@@ -30,11 +30,15 @@ from acs_backend.store.schema import adoptions, conversations, messages
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What the message of a mutation id keeps; None: it gets what any other would."""
+    """What the message of a mutation id keeps; None: it gets what any other would.
+
+    ``written_at`` is when it was written, in epoch milliseconds.
+    """
 
     mutation_id: str
     sid: str | None
     index: int | None
+    written_at: int | None = None
 
     def fits(self, sid: str | None, index: int | None) -> bool:
         """Say whether a message that has these has what is to be kept."""
@@ -56,7 +60,7 @@ async def promise(connection: AsyncConnection, thread_id: str, adoption: Adoptio
     for table in (messages, adoptions):
         if await connection.scalar(select(exists().where(_has_either(table, thread_id, adoption)))):
             return False
-    values = {"sid": adoption.sid, "index": adoption.index, "mutation_id": adoption.mutation_id}
+    values = {name: getattr(adoption, name) for name in Adoption.__slots__}
     await connection.execute(insert(adoptions).values(thread_id=thread_id, **values))
     return True
 
@@ -124,4 +128,4 @@ async def _set_free(connection: AsyncConnection, sid: str) -> None:
 
 def _read(row: Row[Any]) -> Adoption:
     index: int | None = row._mapping["index"]  # a row is a tuple, whose `index` is a method
-    return Adoption(row.mutation_id, row.sid, index)
+    return Adoption(row.mutation_id, row.sid, index, row.written_at)

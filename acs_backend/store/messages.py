@@ -20,13 +20,17 @@ LARGEST_INDEX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A message in the ledger. No index: a second copy, hidden from everyone."""
+    """A message in the ledger. No index: a second copy, hidden from everyone.
+
+    ``written_at`` is when one that is imported was written, in epoch milliseconds; a page does without it.
+    """
 
     message_id: int
     index: int | None
     sid: str
     mutation_id: str | None = None
     deleted: bool = False
+    written_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ async def add(connection: AsyncConnection, new: Iterable[tuple[str, LedgerRow]])
             "sid": row.sid,
             "mutation_id": row.mutation_id,
             "deleted": row.deleted,
+            "written_at": row.written_at,
         }
         for thread_id, row in new
     ]
@@ -303,4 +308,4 @@ async def _where(
 
 def _read(row: Row[Any]) -> LedgerRow:
     index: int | None = row._mapping["index"]  # a row is a tuple, whose `index` is a method
-    return LedgerRow(row.message_id, index, row.sid, row.mutation_id, row.deleted)
+    return LedgerRow(row.message_id, index, row.sid, row.mutation_id, row.deleted, row.written_at)

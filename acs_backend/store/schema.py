@@ -115,11 +115,12 @@ messages = Table(
     Column("sid", String(34), nullable=False, unique=True),
     Column("mutation_id", String(64)),
     Column("deleted", Boolean, nullable=False, default=False),
+    Column("written_at", BigInteger),
     UniqueConstraint("thread_id", "index"),
     UniqueConstraint("thread_id", "mutation_id"),
 )
 """The ledger: each user message of a thread and its index. No index: a second copy of a message that was sent
-twice after an unclear answer, hidden from everyone."""
+twice after an unclear answer, hidden from everyone. ``written_at``: when one that is imported was written."""
 
 adoptions = Table(
     "adoptions",
@@ -128,6 +129,7 @@ adoptions = Table(
     Column("mutation_id", String(64), primary_key=True),
     Column("sid", String(34), unique=True),
     Column("index", Integer),
+    Column("written_at", BigInteger),
     UniqueConstraint("thread_id", "index"),
 )
 """What a message from elsewhere is to keep, from before it is sent until the ledger has it (`acs_backend.store.adoptions`)."""

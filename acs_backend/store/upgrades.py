@@ -196,12 +196,14 @@ def _to_4(connection: Connection) -> None:
     """Room for what messages from elsewhere keep."""
     _run(
         connection,
+        "ALTER TABLE messages ADD COLUMN written_at BIGINT",
         """
         CREATE TABLE adoptions (
             thread_id VARCHAR(256) NOT NULL,
             mutation_id VARCHAR(64) NOT NULL,
             sid VARCHAR(34),
             "index" INTEGER,
+            written_at BIGINT,
             PRIMARY KEY (thread_id, mutation_id),
             UNIQUE (sid),
             UNIQUE (thread_id, "index")

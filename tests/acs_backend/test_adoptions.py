@@ -131,7 +131,18 @@ async def test_messages_keep_their_sids_and_indexes_with_gaps_and_the_next_one_f
         assert 5 == await each.messages.count(alice, chat.sid)
     last = (await backend.conversations.get(alice, chat.sid)).last_message
     assert last is not None
-    assert 10 == last.index
+    assert (10, sent.date_created) == (last.index, last.date_created)
+
+
+@BOTH_STORES
+async def test_the_last_message_is_told_with_the_date_it_had(
+    deployment: Deployment, backend: AcsBackend, alice: Actor, chat: ConversationRecord
+) -> None:
+    await adopt(backend, chat, 3, date_created=LONG_AGO)
+    for each in (backend, deployment.backend()):
+        last = (await each.conversations.get(alice, chat.sid)).last_message
+        assert last is not None
+        assert (3, LONG_AGO) == (last.index, last.date_created)
 
 
 async def test_the_same_message_again_is_one_message(

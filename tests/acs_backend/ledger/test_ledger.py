@@ -15,6 +15,7 @@ from acs_backend.ledger.ledger import Arrival, Ledger, allocate, append_sent
 from acs_backend.ledger.listings import Listings
 from acs_backend.retries import Retries
 from acs_backend.store import conversations, messages
+from acs_backend.store.adoptions import Adoption
 from acs_backend.store.database import Database
 from tests.acs_backend.thread_model import Line, ThreadModel
 
@@ -45,6 +46,27 @@ def test_a_copy_of_what_the_ledger_holds_gets_no_index() -> None:
     (held,) = allocate(THREAD, [Arrival(10, "one")], next_index=0)
     rows = allocate(THREAD, [Arrival(20, "one")], next_index=1, mutations={"one": held})
     assert [(20, None)] == [(each.message_id, each.index) for each in rows]
+
+
+def test_a_message_from_elsewhere_keeps_what_it_was_promised() -> None:
+    promised = {
+        "one": Adoption("one", "IM1", 2),
+        "two": Adoption("two", None, 7),
+        "three": Adoption("three", "IM3", None),
+    }
+    sent = [Arrival(10, "three"), Arrival(20, "two"), Arrival(30, "one"), Arrival(40, None)]
+    rows = allocate(THREAD, sent, next_index=8, promised=promised)
+    assert [8, 7, 2, 9] == [each.index for each in rows]
+    assert ["IM3", "IM1"] == [each.sid for each in rows if len(each.sid) == 3]
+
+
+def test_the_second_copy_of_a_message_from_elsewhere_keeps_nothing() -> None:
+    promised = {"one": Adoption("one", "IM1", 2)}
+    first, second = allocate(
+        THREAD, [Arrival(10, "one"), Arrival(20, "one")], next_index=3, promised=promised
+    )
+    assert ("IM1", 2, None) == (first.sid, first.index, second.index)
+    assert first.sid != second.sid
 
 
 def conversation_of_the_library() -> conversations.Conversation:

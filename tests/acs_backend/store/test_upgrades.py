@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from acs_backend.store import changes, conversations, identities, messages, participants, schema, upgrades
+from acs_backend.store import (
+    adoptions,
+    changes,
+    conversations,
+    identities,
+    messages,
+    participants,
+    schema,
+    upgrades,
+)
 from tests.acs_backend.store.databases import execute, opened
 from twilio_compat.errors import ConfigurationError
 
@@ -141,6 +150,22 @@ async def test_an_upgraded_store_can_be_written_to(old_store: str) -> None:
         async with database.read() as connection:
             found = await changes.after(connection, 0, limit=9)
     assert [(1, {"a": 1})] == [(each.change_id, each.content) for each in found]
+
+
+async def test_an_upgraded_store_keeps_what_a_message_is_promised(old_store: str) -> None:
+    promised = adoptions.Adoption("another mutation", "IM3", 7, 12)
+    async with opened(old_store) as database:
+        async with database.write() as connection:
+            assert await adoptions.promise(connection, "19:room", promised)
+            assert not await adoptions.promise(connection, "19:room", adoptions.Adoption("m", "IM1", 9))
+            assert not await adoptions.promise(connection, "19:room", adoptions.Adoption("m", "IM9", 0))
+            assert not await adoptions.promise(connection, "19:room", adoptions.Adoption("m", "IM9", 7))
+        async with database.read() as connection:
+            assert {"another mutation": promised} == await adoptions.of(
+                connection, "19:room", ["another mutation", "m"]
+            )
+            standing = (await messages.standings(connection, ["19:room"]))["19:room"]
+    assert (8, True) == (standing.next_index, standing.adopting)
 
 
 async def test_opening_an_upgraded_store_again_changes_nothing(old_store: str) -> None:
