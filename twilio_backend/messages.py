@@ -122,6 +122,15 @@ class Messages:
         inside: Callable[[int], bool] = (lambda i: i <= anchor) if is_backwards else (lambda i: i >= anchor)
         return await walk(conversation_sid, size, inside, is_backwards=is_backwards)
 
+    async def walk(
+        self, actor: Actor, conversation_sid: str
+    ) -> AsyncGenerator[Sequence[MessageRecord], None]:
+        """Yield all messages, oldest first, a page at a time; what `page` would have to walk to each time is gone on from."""
+        await self._guard.enter(actor, conversation_sid)
+        async with aclosing(pages(self._place(conversation_sid), records.message, order="asc")) as walk:
+            async for page in walk:
+                yield page
+
     async def get(self, actor: Actor, conversation_sid: str, message_sid: str) -> MessageRecord:
         """Fetch one. `NotFoundError` 50500."""
         await self._guard.enter(actor, conversation_sid)

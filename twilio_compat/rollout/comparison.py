@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from twilio_compat.errors import AnswerError
+from twilio_compat.records import ParticipantRecord
 from twilio_compat.sameness import same
 
 MISSING: Final = "missing"
@@ -128,8 +129,8 @@ class _Comparison:
             yield Difference(f"{_named(path)}[{lost}]", MISSING, here[lost], None)
         for found in sorted(there.keys() - here.keys()):
             yield Difference(f"{_named(path)}[{found}]", EXTRA, None, there[found])
-        both = [sid for sid in map(_sid, one) if sid in there]
-        ordered = [sid for sid in map(_sid, other) if sid in here]
+        both = [sid for sid in map(_sid, _in_order(one)) if sid in there]
+        ordered = [sid for sid in map(_sid, _in_order(other)) if sid in here]
         if both != ordered:
             yield Difference(_named(path, ORDER), ORDER, both, ordered)
         for each in dict.fromkeys(sid for sid in both if sid):
@@ -156,6 +157,14 @@ def _is_listed(one: object, other: object) -> bool:
 
 def _items(listed: object) -> Sequence[object]:
     return listed if isinstance(listed, list | tuple) else ()
+
+
+def _in_order(items: Sequence[object]) -> Sequence[object]:
+    """Return items in the order that counts. Of members whole seconds tell it, since Twilio tells no more."""
+    if not all(isinstance(each, ParticipantRecord) for each in items):
+        return items
+    members = [each for each in items if isinstance(each, ParticipantRecord)]
+    return sorted(members, key=lambda each: (each.date_created.replace(microsecond=0), each.sid))
 
 
 def _sid(item: object) -> str | None:
