@@ -7,7 +7,7 @@ a list that one raises an exception that has neither code nor status. `translate
 401            `ConfigurationError`: it is the deployment's own key that was refused
 403            `ForbiddenError`
 404            `NotFoundError`. Twilio's REST API says 20404 of everything that a path names, so the path tells what is
-               not there, and the code becomes that of the thing: 50350 for a conversation, 50500 for a message
+               not there, and code and words become those that Twilio has for it: 50350 "Conversation not found"
 409            `ConflictError`
 408, 504       `ServiceTimeoutError`, as when nothing was answered in time
 429            `RateLimitedError`
@@ -58,6 +58,18 @@ _OF_COLLECTION: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 """Of which code a thing is that is not there."""
+_WORDS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        50350: "Conversation not found",
+        50432: "Participant not found",
+        50500: "Message not found",
+        50200: "User not found",
+        50100: "Role not found",
+        50050: "Service Instance not found",
+        50507: "Media not found",
+    }
+)
+"""Twilio's words for these codes."""
 _NOT_THERE: Final = frozenset(
     {50050, 50100, 50102, 50106, 50109, 50200, 50350, 50360, 50432, 50500, 50507, 20404}
 )
@@ -99,6 +111,7 @@ def refusal(status: int, text: str, url: str) -> TwilioCompatError:
         )
     if code == 20404:
         code = _missing(url)
+        words = _WORDS.get(code, words)
     return _kind(status, code)(words, code=code, status=status)
 
 

@@ -189,6 +189,7 @@ class Follower:
     is_interrupted: bool = False
     _views: dict[str, View] | None = None
     _users: dict[str, UserRecord] = field(default_factory=dict)
+    _departures: dict[str, int] = field(default_factory=dict)
 
     async def look(self, *, is_sweep: bool) -> bool:
         """Look once, and tell what is new; False: it was refused, and that is the end."""
@@ -239,6 +240,7 @@ class Follower:
 
         async def one(each: ConversationRecord) -> Look | None:
             async with turns:
+                self._has_left(each.sid)
                 return await self.reader.look(each, depth=NEWEST, known=_ANY)
 
         looks = [each for each in await asyncio.gather(*map(one, standings)) if each is not None]
@@ -252,6 +254,7 @@ class Follower:
     ) -> list[Event]:
         view = views.get(conversation.sid)
         known = _ANY if view is None else view.highest
+        has_left = self._has_left(conversation.sid)
         look = await self.reader.look(conversation, depth=depth, known=known)
         if look is None:
             return []  # the next list says what became of it
@@ -259,11 +262,17 @@ class Follower:
         if view is None:
             return self._joined(views, look, own)
         before = view.of(self.actor.identity)
-        if before is not None and own is not None and before.sid != own.sid:
+        if before is not None and own is not None and (has_left or _is_another(before, own)):
             left = ConversationLeft(conversation_sid=conversation.sid, reason="left", participant=before)
             return [left, *self._joined(views, look, own)]
         views[conversation.sid], events = advance(view, look)
         return [each for each in events if not _is_own_coming(each, self.actor.identity)]
+
+    def _has_left(self, sid: str) -> bool:
+        """Say whether this backend has taken the user out of a conversation since the look before."""
+        before = self._departures.get(sid)
+        self._departures[sid] = now = self.reader.participants.departures(sid, self.actor.identity)
+        return before is not None and before != now
 
     def _joined(self, views: dict[str, View], look: Look, own: ParticipantRecord | None) -> list[Event]:
         view = views[look.conversation.sid] = begin(look)
@@ -297,6 +306,11 @@ _ANY: Final = 10**18
 
 def _own(members: Sequence[ParticipantRecord], identity: str) -> ParticipantRecord | None:
     return next((each for each in members if each.identity == identity), None)
+
+
+def _is_another(before: ParticipantRecord, now: ParticipantRecord) -> bool:
+    """Say whether somebody left and came again between two looks."""
+    return (before.sid, before.date_created) != (now.sid, now.date_created)
 
 
 def _is_own_coming(event: Event, identity: str) -> bool:

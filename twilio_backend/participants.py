@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from twilio_backend import authority, records
 from twilio_backend.authority import Authority
@@ -21,6 +22,8 @@ from twilio_compat.records import (
 )
 from twilio_compat.sameness import same
 
+_DEPARTURES: Final = 10_000
+
 
 class Participants:
     """The port's participants."""
@@ -29,6 +32,7 @@ class Participants:
         """Of the service of *tenancy*, where *guard* says who may do what."""
         self._tenancy = tenancy
         self._guard = guard
+        self._departures: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     async def create(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
         """Add a member. `ConflictError` 50433; `NotFoundError` 50350, 50109; `ArgumentError` for one with a sid.
@@ -83,6 +87,7 @@ class Participants:
             await self._place(conversation_sid, sid_or_identity).delete_async(
                 x_twilio_webhook_enabled=authority.webhooks(actor)
             )
+        self._note_departure(conversation_sid, own.identity if own and is_own else sid_or_identity)
 
     async def typing(self, actor: Actor, conversation_sid: str) -> float:
         """Refuse (`TwilioGapError`): at Twilio only its own client libraries tell that somebody types."""
@@ -93,12 +98,22 @@ class Participants:
 
     # For the event source
 
+    def departures(self, conversation_sid: str, identity: str) -> int:
+        """Say how often somebody was taken out of a conversation here: they may be in it again before the next look."""
+        return self._departures.get((conversation_sid, identity), 0)
+
     async def all(self, conversation_sid: str) -> Sequence[ParticipantRecord]:
         """Return the members, in order."""
         place = self._tenancy.root.conversations(segment(conversation_sid)).participants
         return records.in_order(await every(place, records.participant))
 
     # Parts
+
+    def _note_departure(self, conversation_sid: str, identity: str) -> None:
+        key = (conversation_sid, identity)
+        self._departures[key] = self._departures.pop(key, 0) + 1
+        while len(self._departures) > _DEPARTURES:
+            self._departures.popitem(last=False)
 
     def _place(self, conversation_sid: str, sid_or_identity: str) -> Any:
         return self._tenancy.root.conversations(segment(conversation_sid)).participants(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.http_faults import FOREVER
+from tests.support.waiting import eventually
 from tests.twilio_backend.deployment import ACCOUNT, Deployment, draft, room, send, there
 from twilio_compat.errors import (
     BackendError,
@@ -101,9 +102,11 @@ async def test_what_comes_late_is_found_by_whoever_asks_again(deployment: Deploy
     with pytest.raises(ServiceTimeoutError):
         await backend.messages.create(ACCOUNT, made.sid, wanted)
     gate.set()
-    async with asyncio.timeout(10):
-        while not await there(deployment, made):  # noqa: ASYNC110  # what is there is at a server
-            await asyncio.sleep(0.01)
+
+    async def has_come() -> bool:
+        return bool(await there(deployment, made))
+
+    await eventually(has_come)
     sent = await backend.messages.create(ACCOUNT, made.sid, wanted)
     assert (["Hello"], "Hello") == (await there(deployment, made), sent.body)
 
