@@ -9,8 +9,9 @@ What can end this is that another process begins to send, or that somebody is en
 Both are committed to the store first, and take effect only after `NOTICE`. So a look at the store holds for that long,
 and no longer: `Foresight` forgets a thread unless it is looked at again.
 
-A message that is imported may be promised an index that would be the next one's (`acs_backend.store.adoptions`). So
-nothing is told while any promise in the thread is open.
+A message that is imported may be promised an index (`acs_backend.store.adoptions`). The end of a ledger lies above all
+that were promised when it was looked at; whoever promises one sees to it that none of those told is it
+(`acs_backend.ledger.recorder`).
 
 What is told is written while more is told. A look that took place meanwhile knows nothing of the latter: it comes on
 top, except where somebody else's listing has brought it into the store by then. The ledger is a prefix of the thread, so
@@ -71,9 +72,6 @@ class Foresight:
 
         What is learnt in one *period* of the thread does not hold in the next.
         """
-        if end.adopting:
-            self.forget(thread_id)
-            return
         if len(self._tails) >= REMEMBERED_THREADS:
             self._tails.clear()
         for each in self._unwritten.get(thread_id, ()):

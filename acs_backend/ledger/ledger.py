@@ -72,12 +72,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where the ledger of a thread ends."""
+    """Where the ledger of a thread ends. No index from ``next_index`` on is given or promised."""
 
     next_index: int
     newest_id: int
-    adopting: bool = False
-    """Whether a message to come may be promised the next index or one above, so that nobody can be told theirs ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +287,7 @@ def _end(standing: Standing, new: Sequence[LedgerRow]) -> End:
     indexes = [each.index for each in new if each.index is not None]
     next_index = max([standing.next_index, *(each + 1 for each in indexes)])
     newest = max((each.message_id for each in new), default=0)
-    return End(next_index, max(standing.newest_id, newest), standing.adopting)
+    return End(next_index, max(standing.newest_id, newest))
 
 
 async def _promised(

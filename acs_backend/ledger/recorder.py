@@ -233,6 +233,7 @@ class Recorder:
             async with self._door, self._database.write() as connection:
                 if not await adoptions.promise(connection, thread_id, adoption):
                     raise ConflictError("Another message has this sid or this index already", code=20409)
+            self._foresight.forget(thread_id)
             yield
         finally:
             thread.adopting -= 1

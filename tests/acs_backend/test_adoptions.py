@@ -20,7 +20,7 @@ from tests.acs_backend.conftest import new_store
 from tests.acs_backend.deployment import Deployment, NativeUser, draft, next_of, page, room, send, sign_in
 from tests.acs_backend.middleman import Fault, Middleman, Seen
 from tests.acs_backend.worker import Worker
-from twilio_compat.account import ConversationQuery, UserDraft, account_actor
+from twilio_compat.account import ConversationQuery, UserDraft, account_actor, on_behalf_of
 from twilio_compat.errors import ArgumentError, ConflictError, ForbiddenError, NotFoundError
 from twilio_compat.events import MessageAdded, Synchronized
 from twilio_compat.records import (
@@ -266,6 +266,46 @@ async def test_an_index_told_ahead_is_not_promised_to_another_message(
     with pytest.raises(ConflictError):
         await adopt(other, chat, last.index)
     assert list(range(6)) == await indexes(other, alice, chat)
+
+
+@BOTH_STORES
+async def test_while_an_index_is_being_promised_nobody_is_told_it(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = {}
+    for _ in range(8):
+        warm = await send(backend, alice, chat, "told ahead")
+        told[warm.sid] = warm.index
+        taken = warm.index + 3
+        for result in await asyncio.gather(
+            *(send(backend, alice, chat, "told ahead") for _ in range(2)),
+            adopt(backend, chat, taken),
+            *(send(backend, alice, chat, "told ahead") for _ in range(3)),
+            return_exceptions=True,
+        ):
+            if not isinstance(result, MessageRecord):
+                assert isinstance(result, ConflictError)
+                continue
+            told[result.sid] = result.index
+    assert told == dict(await named(backend, alice, chat))
+    assert [] == caplog.records
+
+
+async def test_what_is_promised_to_a_message_that_was_refused_is_told_to_no_other(
+    backend: AcsBackend, alice: Actor, chat: ConversationRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        await send(backend, alice, chat, "told ahead")
+    fields: dict[str, Any] = {"mutation_id": "refused", "sid": kept("IM", 3), "index": 3}
+    with pytest.raises(ForbiddenError):
+        await backend.messages.create(on_behalf_of("carol"), chat.sid, draft("refused", **fields))
+    for number in range(4, 8):
+        assert number == (await send(backend, alice, chat, "told ahead")).index
+    await backend.participants.create(ACCOUNT, chat.sid, ParticipantDraft(identity="carol"))
+    again = draft("refused", **fields | {"is_first": False})
+    assert 3 == (await backend.messages.create(on_behalf_of("carol"), chat.sid, again)).index
+    assert list(range(8)) == await indexes(backend, alice, chat)
+    assert [] == caplog.records
 
 
 @BOTH_STORES

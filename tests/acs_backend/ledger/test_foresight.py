@@ -51,11 +51,3 @@ def test_what_is_told_and_was_brought_in_by_the_listing_of_another_process_count
     tell(foresight, 70)
     foresight.learn(THREAD, End(7, newest_id=70), period=1, looked_at=1.0)
     assert 7 == tell(foresight, 80, now=1.0)
-
-
-def test_nothing_is_told_while_an_index_is_promised_to_a_message_to_come() -> None:
-    foresight = looked(End(5, newest_id=50))
-    foresight.learn(THREAD, End(9, newest_id=50, adopting=True), period=1, looked_at=1.0)
-    assert None is tell(foresight, 60, now=1.0)
-    foresight.learn(THREAD, End(9, newest_id=60), period=1, looked_at=1.0)
-    assert 9 == tell(foresight, 70, now=1.0)
