@@ -178,7 +178,10 @@ def test_every_metadata_key_is_told_to_native_clients(key: str) -> None:
     assert f"| `{key}` |" in read("docs/how-to/sign-in-natively.md")
 
 
-def test_the_adapter_is_kept_from_every_module_that_is_not_the_port() -> None:
+@pytest.mark.parametrize(
+    ("adapter", "other"), [("acs_backend", "twilio_backend"), ("twilio_backend", "acs_backend")]
+)
+def test_an_adapter_is_kept_from_every_module_that_is_not_the_port(adapter: str, other: str) -> None:
     face = ROOT / "twilio_compat"
     packages = {each.parent.name for each in face.glob("*/__init__.py")} - {
         "jwt"
@@ -190,18 +193,22 @@ def test_the_adapter_is_kept_from_every_module_that_is_not_the_port() -> None:
     (contract,) = [
         each
         for each in tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
-        if each["source_modules"] == ["acs_backend"]
+        if each["source_modules"] == [adapter]
     ]
     faces = {f"twilio_compat.{each}" for each in modules - port}
-    assert faces | {"acs_emulator"} == set(contract["forbidden_modules"])
+    assert faces | {"acs_emulator", other} == set(contract["forbidden_modules"])
 
 
-def test_every_room_of_the_adapter_is_in_the_architecture() -> None:
-    adapter = ROOT / "acs_backend"
-    modules = {each.stem for each in adapter.glob("*.py")} - {"__init__"}
-    packages = {f"{each.parent.name}/" for each in adapter.glob("*/__init__.py")}
-    page = read("docs/explanation/architecture.md")
-    rows = "".join(re.findall(r"^\| (`.*?) \|", page.split("\n## Rooms of the adapter\n")[1], re.MULTILINE))
+@pytest.mark.parametrize(
+    ("adapter", "heading"),
+    [("acs_backend", "Rooms of the adapter"), ("twilio_backend", "The adapter over Twilio")],
+)
+def test_every_room_of_an_adapter_is_in_the_architecture(adapter: str, heading: str) -> None:
+    package = ROOT / adapter
+    modules = {each.stem for each in package.glob("*.py")} - {"__init__"}
+    packages = {f"{each.parent.name}/" for each in package.glob("*/__init__.py")}
+    section = read("docs/explanation/architecture.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = "".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
     assert set() == (modules | packages) - set(re.findall(r"`([\w/]+)`", rows))
 
 
