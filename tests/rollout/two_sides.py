@@ -1,4 +1,4 @@
-"""Two ACS resources, each with an emulator and a store, as the sides of a rollout: what is the same on both is asked fast."""
+"""Two ACS resources, each with an emulator and a store, as the sides of a rollout: both can be looked at, and are fast."""
 
 from __future__ import annotations
 
@@ -6,38 +6,75 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from acs_backend import AcsBackend
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment
+from tests.rollout.clock import Clock
+from twilio_compat.account import AccountBackend
+from twilio_compat.records import MediaRecord
+from twilio_compat.rollout.kill_switch import KillSwitch
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.outbox import Outbox
+from twilio_compat.rollout.pins import Pins
+from twilio_compat.rollout.shadow import Shadow
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.sids import UNMAPPED, Sids
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.sids import Sids
+from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.telemetry import Telemetry
 
 SERVICE_SID = "IS" + "7" * 32
 
 
+class Flag:
+    """Says what a test has set."""
+
+    answer: Stage | None = None
+
+    async def stage(self, target: Target) -> Stage | None:
+        return self.answer
+
+    async def close(self) -> None: ...
+
+
+class SameRoles:
+    """Roles that are called the same everywhere."""
+
+    async def public(self, side: Side, role_sid: str) -> str:
+        return role_sid
+
+    async def there(self, side: Side, role_sid: str) -> str:
+        return role_sid
+
+
+async def _carried(_: AccountBackend, __: AccountBackend, media: MediaRecord) -> MediaRecord:
+    return media
+
+
 @dataclass
 class TwoSides:
-    """Both sides, and what knows where a conversation is."""
+    """Both sides, and what knows where a conversation is. Time stands still until somebody sleeps."""
 
     twilio: AcsBackend
     acs: AcsBackend
+    clock: Clock
+    flag: Flag
     sids: Sids
+    office: Office
 
-    @property
-    def office(self) -> Office:
-        """Return what stands in for the office: places alone."""
-        return cast(Office, self)
+    def another_office(self) -> Office:
+        """Return that of another process."""
+        return _office(Sides(twilio=self.twilio, acs=self.acs), self.clock, self.flag)
 
-    async def place(self, pin: Pin, side: Side | None = None, *, at_once: bool = False) -> Place:
-        side = side or pin.decision.authority
-        names = await self.sids.of(pin, at_once=at_once) if side is Side.TWILIO else UNMAPPED
-        return Place(pin, side, Sides(twilio=self.twilio, acs=self.acs).of(side), names)
+
+def _office(sides: Sides, clock: Clock, flag: Flag) -> Office:
+    documents = sides.acs.documents
+    outbox = Outbox(sides.acs.errands, now=clock.now)
+    switch = KillSwitch(documents, clock=clock, now=clock.now)
+    pins = Pins(documents, flag, switch, outbox.drained, clock=clock, now=clock.now, sleep=clock.sleep)
+    sids = Sids(documents, clock=clock)
+    return Office(sides, pins, sids, outbox, SameRoles(), _carried, Shadow(), Telemetry(), clock=clock)
 
 
 @asynccontextmanager
@@ -48,5 +85,8 @@ async def two_sides(directory: Path) -> AsyncIterator[TwoSides]:
             Deployment(one, f"sqlite:///{directory / 'twilio.db'}") as twilio,
             Deployment(other, f"sqlite:///{directory / 'acs.db'}") as acs,
         ):
-            there = acs.backend(service_sid=SERVICE_SID)
-            yield TwoSides(twilio.backend(service_sid=SERVICE_SID), there, Sids(there.documents))
+            here, there = twilio.backend(service_sid=SERVICE_SID), acs.backend(service_sid=SERVICE_SID)
+            clock, flag = Clock(), Flag()
+            office = _office(Sides(twilio=here, acs=there), clock, flag)
+            yield TwoSides(here, there, clock, flag, office.sids, office)
+            await office.close()
