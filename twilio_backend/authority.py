@@ -3,7 +3,7 @@
 The account may do everything. A user must be a participant, or have made the conversation; and who has signed in with a
 token also needs a role that allows it, as at Twilio. Whoever the account acts for is bound by no role.
 
-Two reads come before such a user's call: of their participant, and, when they are older than `RECENT`, of the roles. So
+Two reads come before such a user's call: of their participant, and, when they are older than `twilio_backend.roles.RECENT`, of the roles. So
 a role that changes, unlike a membership that ends, counts a few seconds later. REST does not tell who made a conversation
 but to its participants, so somebody who made one and has not joined it is known to the backend that made it alone.
 """
@@ -11,7 +11,7 @@ but to its participants, so somebody who made one and has not joined it is known
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Final
 
@@ -86,9 +86,14 @@ class Authority:
         member = await self.member(conversation_sid, actor.identity)
         if member is None:
             await self._check_made(actor, conversation_sid)
-        if needed and actor.kind is ActorKind.BEARER:
-            await self._check_roles(actor.identity, member, needed)
+        if needed:
+            await self.check(actor, member, *needed)
         return member
+
+    async def check(self, actor: Actor, member: ParticipantRecord | None, *needed: str) -> None:
+        """Refuse (`ForbiddenError` 50107) a bearer who was let in, as *member*, and has none of the permissions *needed*."""
+        if actor.kind is ActorKind.BEARER:
+            await self._check_roles(actor.identity, member, needed)
 
     async def check_user(self, actor: Actor, *needed: str) -> None:
         """Refuse (`ForbiddenError` 50107) who has none of the permissions *needed* in the service."""
@@ -116,7 +121,7 @@ class Authority:
             raise not_a_member()
 
     async def _check_roles(
-        self, identity: str, member: ParticipantRecord | None, needed: tuple[str, ...]
+        self, identity: str, member: ParticipantRecord | None, needed: Collection[str]
     ) -> None:
         """Ask for the user's role in the service only where that in the conversation does not do."""
         defaults = await self._roles.recent_defaults()

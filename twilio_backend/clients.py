@@ -66,8 +66,12 @@ class Credentials:
 
 @dataclass(slots=True)
 class _Uses:
-    """How many connections a request took: aiohttp repeats what may be repeated by itself when a kept one is lost."""
+    """How long an attempt may take, and how many connections it took.
 
+    aiohttp itself repeats what may be repeated, when a connection that was kept is lost.
+    """
+
+    timeout: aiohttp.ClientTimeout
     count: int = 0
 
 
@@ -96,7 +100,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         super().__init__(logger=_quiet, is_async=True, timeout=None)
         self.credentials = Credentials.of(settings)
         self._base = (settings.twilio_url or "").rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=settings.request_timeout)
+        self._timeout = settings.request_timeout
         self.deadline = settings.deadline
         self.clock, self.sleep, self.chance = clock, sleep, chance
         self.backoff = Backoff()
@@ -127,11 +131,15 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
         headers: Mapping[str, str] | None = None,
         *,
         is_repeatable: bool | None = None,
+        is_long: bool = False,
     ) -> Response:
-        """Ask until there is an answer that counts. *is_repeatable* says whether it may be repeated; None: see the path."""
+        """Ask until there is an answer that counts. *is_repeatable* says whether it may be repeated; None: see the path.
+
+        What *is_long* may take its time as long as something moves.
+        """
         until, attempt, was_unclear = self.clock() + self.deadline, 0, False
         while True:
-            uses = _Uses()
+            uses = _Uses(self._timeout_of(until, is_long=is_long))
             response, kind, error = await self._attempt(method, url, params, data, headers, uses)
             if error is None:
                 return response
@@ -202,17 +210,23 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
             data=_form(data),
             headers=signed,
             allow_redirects=False,
+            timeout=uses.timeout,
             trace_request_ctx=uses,
         ) as answer:
             text = await answer.text()
             self._note(answer.headers.get("Date"))
             return Response(answer.status, text, answer.headers)
 
+    def _timeout_of(self, until: float, *, is_long: bool) -> aiohttp.ClientTimeout:
+        if is_long:
+            return aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=self._timeout)
+        return aiohttp.ClientTimeout(total=max(0.001, min(self._timeout, until - self.clock())))
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._is_closed:
             raise ClosedError("The backend was closed")
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[_counting()])
+            self._session = aiohttp.ClientSession(trace_configs=[_counting()])
         return self._session
 
     def _url(self, url: str, params: Mapping[str, object] | None) -> yarl.URL:

@@ -133,9 +133,9 @@ class Conversations:
     async def update(self, actor: Actor, sid: str, changes: ConversationChanges) -> ConversationRecord:
         """Change one; errors as `create` and `get`."""
         authority.check_conversation_changes(actor, changes)
-        await self._guard.enter(actor, sid)
+        own = await self._guard.enter(actor, sid)
         for permission in _needed(changes):
-            await self._guard.enter(actor, sid, permission)
+            await self._guard.check(actor, own, permission)
         given = _changed(changes)
         if given:
             with translated():

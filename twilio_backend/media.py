@@ -55,6 +55,7 @@ class Media:
                 upload.content,
                 headers,
                 is_repeatable=is_whole,
+                is_long=True,
             )
             return records.stored_media(_read(answer.text)).media
 

@@ -14,7 +14,8 @@ date, must have that date.
   way (502, 504): nobody knows whether it is yet to come, so it is *not* sent again. The error says so, and a draft with
   the same ``mutation_id`` and without ``is_first`` looks again before it sends.
 
-What a mutation id became is remembered for the last `KEPT` sends, so that in this process a draft that comes twice is one
+Sends of the same words by the same author wait for each other, so that of each it is known what it became before the next
+one is looked for. What a mutation id became is remembered for the last `KEPT` sends, so that in this process a draft that comes twice is one
 message. Another process, or this one after a restart, looks back `Messages.look_back` seconds for a draft that is not the
 first. What this cannot tell apart: the same words of the same author, sent by two processes within the time of one
 unclear send. Then the one counts as the other, and there is one message where two were wanted; never two for one.
@@ -37,6 +38,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from twilio_backend import authority, records
 from twilio_backend.authority import Authority, is_account
@@ -65,6 +67,8 @@ from twilio_compat.sameness import same
 KEPT: Final = 10_000
 LOOKS: Final = 4
 """How often a message is looked for that was not answered for."""
+LOOKED_THROUGH: Final = 1000
+"""Among how many of the newest messages one is looked for."""
 SLACK: Final = timedelta(seconds=2)
 """How much earlier than a send its message may seem to be made: times and Twilio's clock have whole seconds."""
 _NEWEST: Final = 100
@@ -92,6 +96,7 @@ class Messages:
         self._guard = guard
         self._templates = templates
         self._sends: OrderedDict[tuple[str, str], _Send] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str, str | None], asyncio.Lock] = WeakValueDictionary()
         self._claimed: OrderedDict[str, None] = OrderedDict()
         self.look_back = look_back
         """Seconds before a repeated draft in which the attempt that nobody here knows of may have been."""
@@ -101,10 +106,11 @@ class Messages:
         _check(draft)
         authority.check_message_draft(actor, draft)
         await self._guard.enter(actor, conversation_sid, "sendMediaMessage" if draft.media else "sendMessage")
-        send = self._send_of(conversation_sid, draft)
-        async with send.turn:
+        author = draft.author or (SYSTEM if is_account(actor) else actor.identity)
+        send, turn = self._send_of(conversation_sid, draft), self._turn(conversation_sid, author, draft)
+        async with send.turn, turn:
             if send.found is None:
-                send.found = await self._deliver(actor, conversation_sid, draft, send)
+                send.found = await self._deliver(actor, conversation_sid, draft, author, send)
         return send.found
 
     async def page(
@@ -195,10 +201,13 @@ class Messages:
             self._sends.popitem(last=False)
         return send
 
+    def _turn(self, conversation_sid: str, author: str, draft: MessageDraft) -> asyncio.Lock:
+        """Return what lets one send at a time of the same words through: each must know what the one before became."""
+        return self._turns.setdefault((conversation_sid, author, draft.body), asyncio.Lock())
+
     async def _deliver(
-        self, actor: Actor, conversation_sid: str, draft: MessageDraft, send: _Send
+        self, actor: Actor, conversation_sid: str, draft: MessageDraft, author: str, send: _Send
     ) -> MessageRecord:
-        author = draft.author or (SYSTEM if is_account(actor) else actor.identity)
         if (send.is_unclear or not draft.is_first) and (
             found := await self._look(conversation_sid, draft, author, send)
         ):
@@ -235,13 +244,15 @@ class Messages:
         self, conversation_sid: str, draft: MessageDraft, author: str, send: _Send
     ) -> MessageRecord | None:
         """Return the message that a draft became, if it is there: the oldest that can be it."""
-        oldest = None
+        oldest, seen = None, 0
         async with aclosing(pages(self._place(conversation_sid), records.message, order="desc")) as walk:
             async for page in walk:
                 for each in page:
                     if each.sid not in self._claimed and _is(each, draft, author, send.since):
                         oldest = each
-                if draft.date_created is not None or not page or page[-1].date_created < send.since:
+                seen += len(page)
+                is_past = draft.date_created is None and (not page or page[-1].date_created < send.since)
+                if is_past or seen >= LOOKED_THROUGH:
                     break
         return oldest
 
@@ -313,14 +324,14 @@ class Messages:
         self, actor: Actor, conversation_sid: str, message_sid: str, kinds: Iterable[str], verb: str = "edit"
     ) -> None:
         """Refuse (`ForbiddenError` 50107) who may change neither any message nor, if it is theirs, their own."""
-        await self._guard.enter(actor, conversation_sid)
+        member = await self._guard.enter(actor, conversation_sid)
         if actor.kind is not ActorKind.BEARER:
             return
         with translated():
             old = records.message(await self._place(conversation_sid)(segment(message_sid)).fetch_async())
         own = ("Own", "Any") if old.author == actor.identity else ("Any",)
         for kind in kinds:
-            await self._guard.enter(actor, conversation_sid, *(f"{verb}{each}{kind}" for each in own))
+            await self._guard.check(actor, member, *(f"{verb}{each}{kind}" for each in own))
 
 
 def _check(draft: MessageDraft) -> None:

@@ -67,7 +67,7 @@ class Participants:
         authority.check_participant_changes(actor, changes)
         own = await self._guard.enter(actor, conversation_sid)
         is_own = own is not None and sid_or_identity in (own.sid, own.identity)
-        await self._guard.enter(actor, conversation_sid, *_needed(changes, is_own=is_own))
+        await self._guard.check(actor, own, *_needed(changes, is_own=is_own))
         given, place = _changed(changes), self._place(conversation_sid, sid_or_identity)
         with translated():
             if not given:
@@ -80,9 +80,7 @@ class Participants:
         """Remove a member, who may be the actor. `NotFoundError` 50432."""
         own = await self._guard.enter(actor, conversation_sid)
         is_own = own is not None and sid_or_identity in (own.sid, own.identity)
-        await self._guard.enter(
-            actor, conversation_sid, "leaveConversation" if is_own else "removeParticipant"
-        )
+        await self._guard.check(actor, own, "leaveConversation" if is_own else "removeParticipant")
         with translated():
             await self._place(conversation_sid, sid_or_identity).delete_async(
                 x_twilio_webhook_enabled=authority.webhooks(actor)

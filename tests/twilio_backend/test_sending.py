@@ -21,6 +21,7 @@ from twilio_compat.records import (
     ConversationChanges,
     ConversationDraft,
     MediaUpload,
+    MessageRecord,
     ParticipantDraft,
 )
 
@@ -165,6 +166,20 @@ async def test_many_of_the_same_words_at_once_with_lost_answers_are_as_many_mess
     sent = await asyncio.gather(*(send(backend, ACCOUNT, made, "ok") for _ in range(8)))
     assert 8 == len({each.sid for each in sent})
     assert ["ok"] * 8 == await there(deployment, made)
+
+
+async def test_none_of_the_same_words_at_once_is_taken_for_another_that_never_came(
+    deployment: Deployment,
+) -> None:
+    backend = deployment.backend()
+    made = await room(backend)
+    deployment.twilio.faults.cut(4, method="POST", path=MESSAGES)
+    outcomes = await asyncio.gather(
+        *(send(backend, ACCOUNT, made, "ok") for _ in range(8)), return_exceptions=True
+    )
+    sent = [each.sid for each in outcomes if isinstance(each, MessageRecord)]
+    assert 4 == len({*sent}) == len(sent)
+    assert ["ok"] * 4 == await there(deployment, made)
 
 
 async def test_a_refusal_is_final(deployment: Deployment) -> None:
