@@ -280,11 +280,9 @@ def _drafted(draft: ConversationDraft) -> dict[str, object]:
         "state": draft.state if draft.state != "active" or draft.timers != Timers() else None,
         "timers_inactive": draft.timers.inactive,
         "timers_closed": draft.timers.closed,
-        "date_created": draft.date_created,
-        "date_updated": draft.date_updated,
         "messaging_service_sid": _messaging_service(draft.extras.get("messaging_service_sid")),
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None} | records.dates(draft)
 
 
 def _changed(changes: ConversationChanges) -> dict[str, object]:
@@ -292,8 +290,6 @@ def _changed(changes: ConversationChanges) -> dict[str, object]:
         "friendly_name": _name(changes.friendly_name),
         "unique_name": _name(changes.unique_name),
         "state": changes.state,
-        "date_created": changes.date_created,
-        "date_updated": changes.date_updated,
     }
     if changes.attributes is not UNCHANGED:
         given["attributes"] = records.attributes_text(changes.attributes)
@@ -302,7 +298,7 @@ def _changed(changes: ConversationChanges) -> dict[str, object]:
         given["timers_closed"] = changes.timers.closed or ""
     if changes.extras is not UNCHANGED and "messaging_service_sid" in changes.extras:
         given["messaging_service_sid"] = changes.extras["messaging_service_sid"] or ""
-    return {name: value for name, value in given.items() if value is not UNCHANGED}
+    return {name: value for name, value in given.items() if value is not UNCHANGED} | records.dates(changes)
 
 
 def _name(value: str | Unchanged | None) -> str | Unchanged:

@@ -1,52 +1,23 @@
-"""Messages, sent at most once though Twilio has no name for a send.
+"""Messages, as Twilio's REST API has them.
 
-Theory of operation
--------------------
-Twilio's REST API takes no idempotency key, so a request that was not answered may have sent its message or not. What is
-known of a message that is there is who wrote it, when, and what it says. So a send that ended unclearly is looked for
-among the newest messages: with the same author, body, attributes and files, made since the send began (by Twilio's clock,
-whose answers tell the time), and not known here as the outcome of another send. An imported message, which brings its
-date, must have that date.
-
-* It is found: that was it.
-* It is not, and Twilio itself had answered that it failed (500, 503): it is sent again, until the deadline.
-* It is not, after several looks over a few seconds, and there was no answer at all, or only one from something on the
-  way (502, 504): nobody knows whether it is yet to come, so it is *not* sent again. The error says so, and a draft with
-  the same ``mutation_id`` and without ``is_first`` looks again before it sends.
-
-Sends of the same words by the same author wait for each other, so that of each it is known what it became before the next
-one is looked for. What a mutation id became is remembered for the last `KEPT` sends, so that in this process a draft that comes twice is one
-message. Another process, or this one after a restart, looks back `Messages.look_back` seconds for a draft that is not the
-first. What this cannot tell apart: the same words of the same author, sent by two processes within the time of one
-unclear send. Then the one counts as the other, and there is one message where two were wanted; never two for one.
-
-Pages
------
-Twilio lists in one of two directions, from an end, 100 at a time, and gives no way to jump. A page in the middle is
-walked to from the end that is nearer.
-
-There is one file to a message in REST. A draft with more is refused before anything is sent.
+How one is sent, once, see `twilio_backend.sends`; how a page is found, `twilio_backend.message_pages`. There is one file to
+a message in REST. A draft with more is refused before anything is sent.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
-from weakref import WeakValueDictionary
+from typing import Any
 
 from twilio_backend import authority, records
 from twilio_backend.authority import Authority, is_account
 from twilio_backend.clients import segment
 from twilio_backend.content_templates import ContentTemplates
-from twilio_backend.errors import UnclearError, translated
+from twilio_backend.errors import translated
 from twilio_backend.listing import every, pages
-from twilio_backend.retries import LONGEST_PAUSE
+from twilio_backend.message_pages import page_of
+from twilio_backend.sends import Sends
 from twilio_backend.tenancy import Tenancy
 from twilio_compat.account import SYSTEM
 from twilio_compat.errors import ArgumentError, LimitError
@@ -62,26 +33,6 @@ from twilio_compat.records import (
     MessagePage,
     MessageRecord,
 )
-from twilio_compat.sameness import same
-
-KEPT: Final = 10_000
-LOOKS: Final = 4
-"""How often a message is looked for that was not answered for."""
-LOOKED_THROUGH: Final = 1000
-"""Among how many of the newest messages one is looked for."""
-SLACK: Final = timedelta(seconds=2)
-"""How much earlier than a send its message may seem to be made: times and Twilio's clock have whole seconds."""
-_NEWEST: Final = 100
-
-
-@dataclass(slots=True)
-class _Send:
-    """What is known of a mutation id: since when it is tried, and what became of it."""
-
-    since: datetime
-    found: MessageRecord | None = None
-    is_unclear: bool = False
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Messages:
@@ -90,16 +41,11 @@ class Messages:
     def __init__(
         self, tenancy: Tenancy, guard: Authority, templates: ContentTemplates, *, look_back: float
     ) -> None:
-        """Of the service of *tenancy*, where *guard* says who may do what."""
+        """Of the service of *tenancy*, where *guard* says who may do what; *look_back* as in `Sends`."""
         self._tenancy = tenancy
-        self._http = tenancy.clients.http
         self._guard = guard
         self._templates = templates
-        self._sends: OrderedDict[tuple[str, str], _Send] = OrderedDict()
-        self._turns: WeakValueDictionary[tuple[str, str, str | None], asyncio.Lock] = WeakValueDictionary()
-        self._claimed: OrderedDict[str, None] = OrderedDict()
-        self.look_back = look_back
-        """Seconds before a repeated draft in which the attempt that nobody here knows of may have been."""
+        self._sends = Sends(tenancy, look_back=look_back)
 
     async def create(self, actor: Actor, conversation_sid: str, draft: MessageDraft) -> MessageRecord:
         """Send one. `NotFoundError` 50350; `ForbiddenError` 50430, 50107; `ArgumentError`, `LimitError` for what cannot be."""
@@ -107,26 +53,14 @@ class Messages:
         authority.check_message_draft(actor, draft)
         await self._guard.enter(actor, conversation_sid, "sendMediaMessage" if draft.media else "sendMessage")
         author = draft.author or (SYSTEM if is_account(actor) else actor.identity)
-        send, turn = self._send_of(conversation_sid, draft), self._turn(conversation_sid, author, draft)
-        async with send.turn, turn:
-            if send.found is None:
-                send.found = await self._deliver(actor, conversation_sid, draft, author, send)
-        return send.found
+        return await self._sends.send(actor, conversation_sid, draft, author)
 
     async def page(
         self, actor: Actor, conversation_sid: str, *, size: int, anchor: int | None, direction: Direction
     ) -> MessagePage:
         """Return up to *size* messages, from *anchor* on (inclusive; None is the end, or the start going forward)."""
         await self._guard.enter(actor, conversation_sid)
-        is_backwards = direction is Direction.BACKWARDS
-        if anchor is None:
-            return await self._along(conversation_sid, size, lambda index: True, is_backwards=is_backwards)
-        if await self._is_nearer_to_the_end(conversation_sid, anchor):
-            walk = self._along if is_backwards else self._against
-        else:
-            walk = self._against if is_backwards else self._along
-        inside: Callable[[int], bool] = (lambda i: i <= anchor) if is_backwards else (lambda i: i >= anchor)
-        return await walk(conversation_sid, size, inside, is_backwards=is_backwards)
+        return await page_of(self._place(conversation_sid), size=size, anchor=anchor, direction=direction)
 
     async def walk(
         self, actor: Actor, conversation_sid: str
@@ -190,131 +124,6 @@ class Messages:
                 x_twilio_webhook_enabled=authority.webhooks(actor)
             )
 
-    # Sending
-
-    def _send_of(self, conversation_sid: str, draft: MessageDraft) -> _Send:
-        key, now = (conversation_sid, draft.mutation_id), self._http.now()
-        since = now if draft.is_first else now - timedelta(seconds=self.look_back)
-        send = self._sends.setdefault(key, _Send(since - SLACK))
-        self._sends.move_to_end(key)
-        while len(self._sends) > KEPT:
-            self._sends.popitem(last=False)
-        return send
-
-    def _turn(self, conversation_sid: str, author: str, draft: MessageDraft) -> asyncio.Lock:
-        """Return what lets one send at a time of the same words through: each must know what the one before became."""
-        return self._turns.setdefault((conversation_sid, author, draft.body), asyncio.Lock())
-
-    async def _deliver(
-        self, actor: Actor, conversation_sid: str, draft: MessageDraft, author: str, send: _Send
-    ) -> MessageRecord:
-        if (send.is_unclear or not draft.is_first) and (
-            found := await self._look(conversation_sid, draft, author, send)
-        ):
-            return self._claim(found)
-        until, attempt = self._http.clock() + self._http.deadline, 0
-        while True:
-            try:
-                with translated(is_unclear_kept=True):
-                    made = await self._place(conversation_sid).create_async(**_drafted(actor, draft, author))
-                    return self._claim(records.message(made))
-            except UnclearError as error:
-                send.is_unclear = True
-                found = await self._look_out(conversation_sid, draft, author, send, answered=error.answered)
-                if found is not None:
-                    return self._claim(found)
-                pause = self._http.backoff.pause(attempt, self._http.chance())
-                if not error.answered or self._http.clock() + pause >= until:
-                    raise error.error from error
-            await self._http.sleep(pause)
-            attempt += 1
-
-    async def _look_out(
-        self, conversation_sid: str, draft: MessageDraft, author: str, send: _Send, *, answered: bool
-    ) -> MessageRecord | None:
-        """Look for what became of an attempt, more than once where it may still be under way."""
-        for attempt in range(1 if answered else LOOKS):
-            if attempt:
-                await self._http.sleep(min(LONGEST_PAUSE, self._http.backoff.pause(attempt, 1.0)))
-            if found := await self._look(conversation_sid, draft, author, send):
-                return found
-        return None
-
-    async def _look(
-        self, conversation_sid: str, draft: MessageDraft, author: str, send: _Send
-    ) -> MessageRecord | None:
-        """Return the message that a draft became, if it is there: the oldest that can be it."""
-        oldest, seen = None, 0
-        async with aclosing(pages(self._place(conversation_sid), records.message, order="desc")) as walk:
-            async for page in walk:
-                for each in page:
-                    if each.sid not in self._claimed and _is(each, draft, author, send.since):
-                        oldest = each
-                seen += len(page)
-                is_past = draft.date_created is None and (not page or page[-1].date_created < send.since)
-                if is_past or seen >= LOOKED_THROUGH:
-                    break
-        return oldest
-
-    def _claim(self, message: MessageRecord) -> MessageRecord:
-        """Note that a message is the outcome of a send, so that it is not taken for that of another."""
-        self._claimed[message.sid] = None
-        while len(self._claimed) > KEPT:
-            self._claimed.popitem(last=False)
-        return message
-
-    # Reading
-
-    async def _is_nearer_to_the_end(self, conversation_sid: str, anchor: int) -> bool:
-        with translated():
-            page = await self._place(conversation_sid).page_async(order="desc", page_size=1)
-            newest = next((records.message(each).index for each in page), 0)
-        return anchor > newest // 2
-
-    async def _along(
-        self, conversation_sid: str, size: int, inside: Callable[[int], bool], *, is_backwards: bool
-    ) -> MessagePage:
-        """Walk in the direction in which the page extends: past what is before it, until there is enough."""
-        found: list[MessageRecord] = []
-        is_passed = False
-        async with aclosing(
-            self._walk(conversation_sid, "desc" if is_backwards else "asc", size + 1)
-        ) as walk:
-            async for each in walk:
-                if not inside(each.index):
-                    is_passed = True
-                    continue
-                found.append(each)
-                if len(found) > size:
-                    break
-        return _page(found[:size], beyond=len(found) > size, before=is_passed, is_backwards=is_backwards)
-
-    async def _against(
-        self, conversation_sid: str, size: int, inside: Callable[[int], bool], *, is_backwards: bool
-    ) -> MessagePage:
-        """Walk from the other end: all up to the anchor are of the page, or beyond it."""
-        found: deque[MessageRecord] = deque(maxlen=size + 1)
-        is_more = False
-        async with aclosing(self._walk(conversation_sid, "asc" if is_backwards else "desc", None)) as walk:
-            async for each in walk:
-                if not inside(each.index):
-                    is_more = True
-                    break
-                found.append(each)
-        nearest = list(found)[::-1]
-        return _page(nearest[:size], beyond=len(nearest) > size, before=is_more, is_backwards=is_backwards)
-
-    async def _walk(
-        self, conversation_sid: str, order: str, expected: int | None
-    ) -> AsyncGenerator[MessageRecord, None]:
-        size = _NEWEST if expected is None else max(1, min(_NEWEST, expected))
-        async with aclosing(
-            pages(self._place(conversation_sid), records.message, size=size, order=order)
-        ) as walk:
-            async for page in walk:
-                for each in page:
-                    yield each
-
     # Parts
 
     def _place(self, conversation_sid: str) -> Any:
@@ -348,44 +157,13 @@ def _check(draft: MessageDraft) -> None:
         )
 
 
-def _is(message: MessageRecord, draft: MessageDraft, author: str, since: datetime) -> bool:
-    """Say whether a message can be what a draft became."""
-    if message.author != author or not same(message.attributes, draft.attributes):
-        return False
-    if draft.date_created is not None:
-        if message.date_created != draft.date_created.replace(microsecond=0):
-            return False
-    elif message.date_created < since:
-        return False
-    if draft.content_sid is not None:
-        return message.content_sid == draft.content_sid
-    has_media = {each.sid for each in message.media} == {each.sid for each in draft.media}
-    return has_media and (message.body or None) == (draft.body or None)
-
-
-def _drafted(actor: Actor, draft: MessageDraft, author: str) -> dict[str, object]:
-    tells = "false" if draft.is_quiet and actor.kind is not ActorKind.BEARER else authority.webhooks(actor)
-    given: dict[str, object | None] = {
-        "x_twilio_webhook_enabled": tells,
-        "author": author,
-        "body": draft.body,
-        "attributes": records.attributes_text(draft.attributes),
-        "subject": draft.subject,
-        "media_sid": draft.media[0].sid if draft.media else None,
-        "content_sid": draft.content_sid,
-        "content_variables": json.dumps({**draft.content_variables}) if draft.content_variables else None,
-        "date_created": draft.date_created,
-        "date_updated": draft.date_updated,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _changed(changes: MessageChanges) -> dict[str, object]:
     given: dict[str, object] = {
         name: value
-        for name in ("body", "subject", "author", "date_created", "date_updated")
+        for name in ("body", "subject", "author")
         if (value := getattr(changes, name)) is not UNCHANGED
     }
+    given |= records.dates(changes)
     if changes.attributes is not UNCHANGED:
         given["attributes"] = records.attributes_text(changes.attributes)
     return given
@@ -394,10 +172,3 @@ def _changed(changes: MessageChanges) -> dict[str, object]:
 def _needed(changes: MessageChanges) -> Sequence[str]:
     needed = {"Message": changes.body, "MessageAttributes": changes.attributes}
     return [kind for kind, value in needed.items() if value is not UNCHANGED]
-
-
-def _page(found: Sequence[MessageRecord], *, beyond: bool, before: bool, is_backwards: bool) -> MessagePage:
-    """Return a page of messages that were found from the anchor on; *beyond* it there are more, and *before* it."""
-    items = tuple(sorted(found, key=lambda each: each.index))
-    older, newer = (beyond, before) if is_backwards else (before, beyond)
-    return MessagePage(items=items, has_older=older, has_newer=newer)

@@ -129,11 +129,7 @@ class Participants:
     async def _add(self, actor: Actor, conversation_sid: str, draft: ParticipantDraft) -> ParticipantRecord:
         given: dict[str, object] = {"identity": draft.identity, **await self._role(conversation_sid, draft)}
         given["attributes"] = records.attributes_text(draft.attributes)
-        given |= {
-            name: value
-            for name in ("date_created", "date_updated")
-            if (value := getattr(draft, name)) is not None
-        }
+        given |= records.dates(draft)
         place = self._tenancy.root.conversations(segment(conversation_sid)).participants
         with translated(is_unclear_kept=True):
             made = await place.create_async(x_twilio_webhook_enabled=authority.webhooks(actor), **given)
@@ -174,8 +170,6 @@ def _needed(changes: ParticipantChanges, *, is_own: bool) -> tuple[str, ...]:
 def _changed(changes: ParticipantChanges) -> dict[str, object]:
     given: dict[str, object] = {
         "role_sid": changes.role_sid,
-        "date_created": changes.date_created,
-        "date_updated": changes.date_updated,
     }
     if changes.attributes is not UNCHANGED:
         given["attributes"] = records.attributes_text(changes.attributes)
@@ -184,4 +178,4 @@ def _changed(changes: ParticipantChanges) -> dict[str, object]:
         given["last_read_message_index"] = "null" if index is None else index
     if read_at is not UNCHANGED:
         given["last_read_timestamp"] = records.iso(read_at)
-    return {name: value for name, value in given.items() if value is not UNCHANGED}
+    return {name: value for name, value in given.items() if value is not UNCHANGED} | records.dates(changes)

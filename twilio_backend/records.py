@@ -260,6 +260,12 @@ def iso(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def dates(given: object) -> dict[str, str]:
+    """Return, of a draft or of changes, the dates that are given, written in UTC: the official client looks at no zone."""
+    found = {name: getattr(given, name) for name in ("date_created", "date_updated")}
+    return {name: iso(value) for name, value in found.items() if isinstance(value, datetime)}
+
+
 def attributes(text: str | None) -> JSONValue:
     """Read attributes. What is no JSON, as old data may be, stays a text."""
     if not text:

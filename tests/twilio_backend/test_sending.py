@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -127,6 +127,14 @@ async def test_another_process_finds_what_the_first_one_sent(deployment: Deploym
     assert ["Hello"] * 3 == await there(deployment, made)
 
 
+async def test_dates_are_sent_in_utc(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    made = await room(backend)
+    written = datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5)))
+    sent = await backend.messages.create(ACCOUNT, made.sid, draft("Hello", date_created=written))
+    assert written == sent.date_created
+
+
 async def test_what_is_imported_is_found_by_its_date(deployment: Deployment) -> None:
     made = await room(deployment.backend())
     for year in (2001, 2002, 2001):
@@ -180,6 +188,25 @@ async def test_none_of_the_same_words_at_once_is_taken_for_another_that_never_ca
     sent = [each.sid for each in outcomes if isinstance(each, MessageRecord)]
     assert 4 == len({*sent}) == len(sent)
     assert ["ok"] * 4 == await there(deployment, made)
+
+
+async def test_what_was_called_off_while_it_was_under_way_is_found(deployment: Deployment) -> None:
+    backend = deployment.backend()
+    made = await room(backend)
+    gate = asyncio.Event()
+    deployment.twilio.faults.hold(gate, method="POST", path=MESSAGES, after=True)
+    wanted = draft("Hello")
+    sending = asyncio.create_task(backend.messages.create(ACCOUNT, made.sid, wanted))
+
+    async def has_come() -> bool:
+        return bool(await there(deployment, made))
+
+    await eventually(has_come)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    gate.set()
+    await backend.messages.create(ACCOUNT, made.sid, wanted)
+    assert ["Hello"] == await there(deployment, made)
 
 
 async def test_a_refusal_is_final(deployment: Deployment) -> None:
