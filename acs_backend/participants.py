@@ -121,7 +121,8 @@ class Participants:
         if draft.role_sid is not None:
             await self._roles.check_is(draft.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
-        check_open(conversation)
+        if draft.sid is None:  # one that is imported was in it before it was closed
+            check_open(conversation)
         user = await self._identities.acting(actor)
         joins = not is_account(actor) and draft.identity in (actor.identity, user.id)
         roster = await (self._roster_for_joining if joins else self._roster_for_adding)(actor, conversation)
@@ -177,7 +178,8 @@ class Participants:
         if changes.role_sid is not UNCHANGED:
             await self._roles.check_is(changes.role_sid, "conversation")
         conversation = await self._conversations.find(actor, conversation_sid)
-        check_open(conversation)
+        if changes.date_updated is UNCHANGED:  # what keeps its date was so before it was closed
+            check_open(conversation)
         roster = await self._roster(actor, conversation)
         acs_id = await self._member(roster, conversation, sid_or_identity)
         user = await self._identities.acting(actor)

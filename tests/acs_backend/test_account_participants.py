@@ -21,6 +21,7 @@ from twilio_compat.errors import (
 from twilio_compat.events import ConversationJoined, ParticipantJoined, ParticipantUpdated, Synchronized
 from twilio_compat.records import (
     Actor,
+    ConversationChanges,
     ConversationDraft,
     ConversationRecord,
     ParticipantChanges,
@@ -363,3 +364,23 @@ async def test_in_a_thread_of_native_users_it_acts_as_one_of_them(
     await backend.participants.delete(ACCOUNT, ours.sid, "nat")
     await backend.participants.delete(ACCOUNT, ours.sid, "alice")
     assert ["bob"] == await identities(backend, ACCOUNT, ours)
+
+
+async def test_a_member_who_is_imported_was_in_the_conversation_before_it_was_closed(
+    backend: AcsBackend,
+) -> None:
+    dates = {"date_created": LONG_AGO, "date_updated": LONG_AGO}
+    made = await backend.conversations.create(ACCOUNT, ConversationDraft())
+    await backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(state="closed"))
+    imported = ParticipantDraft(identity="alice", sid="MB" + "a" * 32, **dates)
+    assert imported.sid == (await backend.participants.create(ACCOUNT, made.sid, imported)).sid
+    as_it_was = ParticipantChanges(attributes={"a": 1}, date_updated=LONG_AGO)
+    changed = await backend.participants.update(ACCOUNT, made.sid, "alice", as_it_was)
+    assert ({"a": 1}, LONG_AGO) == (changed.attributes, changed.date_updated)
+    for call in (
+        backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="bob")),
+        backend.participants.update(ACCOUNT, made.sid, "alice", ParticipantChanges(attributes={})),
+    ):
+        with pytest.raises(ConflictError) as caught:
+            await call
+        assert 50377 == caught.value.code

@@ -16,6 +16,7 @@ from twilio_compat.records import MediaRecord
 from twilio_compat.rollout.kill_switch import KillSwitch
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Outbox
+from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.pins import Pins
 from twilio_compat.rollout.shadow import Shadow
 from twilio_compat.rollout.sides import Sides
@@ -71,8 +72,12 @@ class TwoSides:
 def _office(sides: Sides, clock: Clock, flag: Flag) -> Office:
     documents = sides.acs.documents
     outbox = Outbox(sides.acs.errands, now=clock.now)
+
+    async def drained(pin: Pin, side: Side) -> bool:
+        return await outbox.drained(pin.conversation_sid, side)
+
     switch = KillSwitch(documents, clock=clock, now=clock.now)
-    pins = Pins(documents, flag, switch, outbox.drained, clock=clock, now=clock.now, sleep=clock.sleep)
+    pins = Pins(documents, flag, switch, drained, clock=clock, now=clock.now, sleep=clock.sleep)
     sids = Sids(documents, clock=clock)
     return Office(sides, pins, sids, outbox, SameRoles(), _carried, Shadow(), Telemetry(), clock=clock)
 

@@ -1,0 +1,259 @@
+"""Moving a conversation that is there already: what was written before its mirror began is copied.
+
+Theory of operation
+-------------------
+There are two moves that need it: from off, where ACS is to have what Twilio has; and back from complete, where Twilio is to
+have what was written on ACS since.
+
+1. `Pins.begin_copy`: from now on what is written is noted for the mirror, and waits there (`Pin.copied` is False).
+2. The conversation, its members and its messages are compared with what the mirror has, both read as streams from beginning
+   to end, and where they differ the mirror is made equal, thing by thing and in order (`twilio_compat.rollout.mirror`). So
+   where the mirror is, is how far it has come: a process that dies leaves nothing behind, and another one goes on.
+3. A write that began before the first step may be under way for as long as a request may take. After that the same is done
+   once more; that finds little.
+4. Both sides are compared completely (`twilio_compat.rollout.reconcile`). In a conversation that goes on something always
+   differs, but not the same twice with another pass between: what does is told, and the conversation stays as it is.
+5. `Pins.all_copied`: what waits is carried out, and the conversation may go on to the stage that was asked for.
+
+One process at a time copies a conversation: it holds a lease, and gives up where it has lost it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from twilio_compat.errors import ServiceUnavailableError, TranslationGapError
+from twilio_compat.records import MessageRecord
+from twilio_compat.rollout.lease import leased
+from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.pins import GRACE
+from twilio_compat.rollout.plans import Phase, Plan, Progress, seconds_left
+from twilio_compat.rollout.reconcile import Report, paired, reconcile
+from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.survey import survey, to_be_written
+from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.walking import actor_at, each_message
+
+ROUNDS: Final = 3
+"""How often what differs is made equal before it is told."""
+REACHED: Final = 120.0
+"""Seconds for which the stage that was asked for is waited for."""
+PACE: Final = 0.25
+"""Seconds between two looks at it."""
+TOLD_EVERY: Final = 0.2
+"""Seconds between two times that progress is told."""
+
+
+class Mirroring(Protocol):
+    """What makes one side equal to the other: `twilio_compat.rollout.mirror.Mirror`."""
+
+    async def apply(self, pin: Pin, side: Side, entry: Entry) -> None:
+        """Make *side* what the other is, in what *entry* names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Time. *clock* is in seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Coroutine[None, None, None]] = asyncio.sleep
+
+
+class Mover:
+    """Moves conversations of one service."""
+
+    def __init__(
+        self, office: Office, mirror: Mirroring, *, deadline: float, tools: Tools | None = None
+    ) -> None:
+        """Move those of *office* with *mirror*. A request takes *deadline* seconds at most."""
+        self._office = office
+        self._mirror = mirror
+        self._deadline = deadline
+        self._tools = tools or Tools()
+
+    async def plan(self, conversation_sid: str, stage: Stage) -> Plan:
+        """Say what a move would do, having read the conversation on both sides; nothing is written.
+
+        `NotFoundError` 50350 where there is none.
+        """
+        pin = await self._pin(conversation_sid)
+        side = _filled(pin, stage)
+        wait = self._deadline + GRACE
+        plan = Plan(conversation_sid=pin.conversation_sid, stage=stage, now=pin.stage, side=side, wait=wait)
+        here = await self._office.place(pin, at_once=True)
+        await here.backend.conversations.get(actor_at(here), here.sid)
+        return plan if side is None else await survey(self._office, pin, plan)
+
+    async def move(
+        self,
+        conversation_sid: str,
+        stage: Stage,
+        *,
+        told: Callable[[Progress], None] = lambda _: None,
+        release: bool = False,
+        plan: Plan | None = None,
+    ) -> Report | None:
+        """Move a conversation to *stage*; return what both sides have, where something was copied.
+
+        *release*: let the flag count afterwards; it keeps *stage* otherwise. *plan* spares making one. Raises
+        `ConflictError` where another process is at it, `TranslationGapError` for what cannot be copied, and
+        `ServiceUnavailableError` where both sides stay different, or the stage is not reached; then it can be done again.
+        """
+        plan = plan or await self.plan(conversation_sid, stage)
+        if plan.hindrances:
+            raise TranslationGapError(f"{conversation_sid} cannot be moved: {'; '.join(plan.hindrances)}")
+        busy = f"{conversation_sid} is being moved by another process"
+        async with leased(self._office.sides.acs.leases, f"rollout-copy {conversation_sid}", busy=busy):
+            report = None
+            if plan.side is not None:
+                copy = _Copy(self._office, self._mirror, plan, self._tools, told, self._deadline)
+                report = await copy.run()
+            return await self._step(plan, report, told, release=release)
+
+    async def _step(
+        self, plan: Plan, report: Report | None, told: Callable[[Progress], None], *, release: bool
+    ) -> Report | None:
+        """Go on to the stage that was asked for, and wait until it is reached."""
+        sid, total = plan.conversation_sid, plan.messages
+        pins, until = self._office.pins, self._tools.clock() + REACHED
+        pin = await pins.set(sid, plan.stage)
+        while pin.stage is not plan.stage:
+            left = max(0.0, until - self._tools.clock())
+            told(_progress(plan, Phase.STEPPING, total, 0, left))
+            if left == 0.0:
+                raise ServiceUnavailableError(
+                    f"{sid} is {pin.stage} and not {plan.stage} yet: the other side must be told of everything first "
+                    "(twilio-compat rollout outbox)"
+                )
+            await self._tools.sleep(PACE)
+            pin = await pins.of(Target(conversation_sid=sid))
+        if release:
+            await pins.release(sid)
+        told(_progress(plan, Phase.DONE, total, 0, 0.0))
+        return report
+
+    async def _pin(self, conversation_sid: str) -> Pin:
+        return await self._office.pins.of(await self._office.target(conversation_sid))
+
+
+class _Copy:
+    """One copy of one conversation."""
+
+    def __init__(
+        self,
+        office: Office,
+        mirror: Mirroring,
+        plan: Plan,
+        tools: Tools,
+        told: Callable[[Progress], None],
+        deadline: float,
+    ) -> None:
+        self._office = office
+        self._mirror = mirror
+        self._plan = plan
+        self._tools = tools
+        self._told = told
+        self._deadline = deadline
+        self._total = plan.messages
+        self._told_at = float("-inf")
+
+    async def run(self) -> Report:
+        """Copy, and let what waited be carried out. `ServiceUnavailableError` where both sides stay different."""
+        sid = self._plan.conversation_sid
+        pin = await self._office.pins.begin_copy(sid)
+        began = self._tools.clock()
+        await self._office.pins.set(sid, self._plan.stage)
+        await self._pass(pin)
+        await self._wait_until(began + self._deadline + GRACE)
+        report = await self._settled(pin)
+        await self._office.pins.all_copied(sid)
+        return report
+
+    async def _settled(self, pin: Pin) -> Report:
+        """Return a report of both sides in which nothing differs that differed before."""
+        before: set[tuple[str, str]] | None = None
+        for _ in range(ROUNDS):
+            await self._pass(pin)
+            self._tell(Phase.CHECKING, self._total, 0, 0.0)
+            report = await reconcile(self._office, pin)
+            differing = {(each.path, each.kind) for each in report.differences if each.kind != "extra"}
+            if report.is_complete or (before is not None and before.isdisjoint(differing)):
+                return report
+            before = differing
+        raise ServiceUnavailableError(_words(report))
+
+    async def _pass(self, pin: Pin) -> None:
+        """Make the mirror equal, from beginning to end."""
+        here = await self._office.place(pin, at_once=True)
+        sid = pin.conversation_sid
+        await self._apply(pin, Entry(what="conversation", conversation_sid=sid))
+        await self._apply(pin, Entry(what="participant", conversation_sid=sid))
+        there = await self._office.place(pin, here.side.other, at_once=True)
+        looked, written, began = 0, 0, self._tools.clock()
+        async with aclosing(each_message(here)) as these, aclosing(each_message(there)) as those:
+            async for one, other in paired(these, those):
+                for each in to_be_written(there, one, other):
+                    await self._apply(pin, _entry(pin, each))
+                    written += 1
+                looked += one is not None
+                self._total = max(self._total, looked)
+                seconds = self._tools.clock() - began
+                left = min(self._total - looked, max(0, self._plan.missing - written))
+                left_for = seconds_left(there.side, left, written=written, seconds=seconds)
+                self._tell(Phase.COPYING, looked, written, left_for)
+
+    async def _apply(self, pin: Pin, entry: Entry) -> None:
+        await self._mirror.apply(pin, pin.decision.authority.other, entry)
+
+    async def _wait_until(self, moment: float) -> None:
+        while (left := moment - self._tools.clock()) > 0:
+            self._tell(Phase.WAITING, self._total, 0, left)
+            await self._tools.sleep(min(left, 1.0))
+
+    def _tell(self, phase: Phase, done: int, written: int, left: float) -> None:
+        now = self._tools.clock()
+        if now - self._told_at >= TOLD_EVERY or phase is not Phase.COPYING or done == self._total:
+            self._told_at = now
+            plan = self._plan
+            self._told(_progress(plan, phase, done, written, left, total=self._total))
+
+
+def _entry(pin: Pin, message: MessageRecord) -> Entry:
+    sid = pin.conversation_sid
+    return Entry(what="message", conversation_sid=sid, sid=message.sid, index=message.index)
+
+
+def _filled(pin: Pin, stage: Stage) -> Side | None:
+    """Return which side is to be filled for a conversation to come to *stage*; None: no copy is needed."""
+    if pin.copied or (stage is pin.stage and pin.decision.mirror is None):
+        return None
+    base = Stage.OFF if pin.decision.authority is Side.TWILIO else Stage.COMPLETE
+    return None if stage is base else pin.decision.authority.other
+
+
+def _progress(
+    plan: Plan, phase: Phase, done: int, written: int, left: float, *, total: int | None = None
+) -> Progress:
+    return Progress(
+        conversation_sid=plan.conversation_sid,
+        phase=phase,
+        done=done,
+        total=plan.messages if total is None else total,
+        written=written,
+        seconds_left=left,
+    )
+
+
+def _words(report: Report) -> str:
+    shown = ", ".join(f"{each.path} ({each.kind})" for each in report.differences[:3])
+    return (
+        f"{report.conversation_sid} is not the same on both sides after it was copied: {report.count} differences, such as "
+        f"{shown}; it is mirrored from now on, and can be moved again"
+    )
