@@ -123,7 +123,7 @@ class _Reconciliation:
             aclosing(each_message(self._here)) as these,
             aclosing(each_message(self._there)) as those,
         ):
-            async for one, other in _paired(these, those):
+            async for one, other in paired(these, those):
                 self._count(self._here.side, one)
                 self._count(self._there.side, other)
                 self._report.add(*_compared(one, other))
@@ -134,7 +134,7 @@ class _Reconciliation:
             self._report.files[side] += len(message.media)
 
 
-async def _paired(
+async def paired(
     these: AsyncIterator[MessageRecord], those: AsyncIterator[MessageRecord]
 ) -> AsyncIterator[tuple[MessageRecord | None, MessageRecord | None]]:
     """Yield what is at the same place in two streams, or in one of them alone, by index."""
