@@ -96,11 +96,16 @@ class Queues:
         async with self._database.write() as connection:
             await table.finish(connection, errand_id, self._now())
 
-    async def retry(self, errand_id: int, *, at: datetime, error: str) -> None:
-        """Note that it failed and is to be tried again at a time; its line waits for it."""
+    async def retry(self, errand_id: int, *, at: datetime, error: str, is_failure: bool = True) -> None:
+        """Note that it is to be tried again at a time; its line waits for it. Where that is no failure it is not counted."""
         async with self._database.write() as connection:
             await table.put_off(
-                connection, errand_id, due_at=to_milliseconds(at), error=as_text(error), now=self._now()
+                connection,
+                errand_id,
+                due_at=to_milliseconds(at),
+                error=as_text(error),
+                now=self._now(),
+                uncounted=not is_failure,
             )
 
     async def bury(self, errand_id: int, *, error: str) -> None:

@@ -371,8 +371,11 @@ class Errands(Protocol):
     async def done(self, errand_id: int) -> None:
         """Note that it was done."""
 
-    async def retry(self, errand_id: int, *, at: datetime, error: str) -> None:
-        """Note that it failed and is to be tried again at a time, before what comes after it in its line."""
+    async def retry(self, errand_id: int, *, at: datetime, error: str, is_failure: bool = True) -> None:
+        """Note that it failed and is to be tried again at a time, before what comes after it in its line.
+
+        Where it is no *failure* it does not count among its attempts: it could not be done yet.
+        """
 
     async def bury(self, errand_id: int, *, error: str) -> None:
         """Give it up; its line goes on. It is kept until `revive` or for a week."""

@@ -244,19 +244,26 @@ class Backend(Protocol):
 
 
 def open_backend(settings: Settings) -> Backend:
-    """Return the backend that ``settings.backend`` names, with webhooks; its adapter must be installed."""
-    if settings.rollout is not None:
-        raise ConfigurationError(
-            "TWILIO_COMPAT_ROLLOUT is set, but conversations cannot be moved one at a time yet; unset it, and all of them "
-            "are on ACS"
-        )
-    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    if settings.backend not in found:
-        known = ", ".join(sorted(found)) or "none: is twilio-acs-compat installed?"
-        raise ConfigurationError(f"There is no backend named {settings.backend!r}; installed: {known}")
-    backend = found[settings.backend].load()(settings)
-    if not isinstance(backend, Backend):
-        raise ConfigurationError(f"The entry point of backend {settings.backend!r} does not return a Backend")
+    """Return the backend that ``settings.backend`` names, with webhooks; its adapter must be installed.
+
+    While ``settings.rollout`` is set, it is one over both sides, Twilio's and that.
+    """
     from twilio_compat.webhooks.opening import with_webhooks  # which stands on the port, as faces do
 
-    return with_webhooks(backend, settings)
+    if settings.rollout is None:
+        return with_webhooks(_adapter(settings.backend, settings), settings)
+    from twilio_compat.rollout.opening import with_rollout
+
+    twilio = _adapter("twilio", settings)
+    return with_rollout(twilio, with_webhooks(_adapter(settings.backend, settings), settings), settings)
+
+
+def _adapter(name: str, settings: Settings) -> Backend:
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none: is twilio-acs-compat installed?"
+        raise ConfigurationError(f"There is no backend named {name!r}; installed: {known}")
+    backend = found[name].load()(settings)
+    if not isinstance(backend, Backend):
+        raise ConfigurationError(f"The entry point of backend {name!r} does not return a Backend")
+    return backend

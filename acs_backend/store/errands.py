@@ -116,9 +116,12 @@ async def finish(connection: AsyncConnection, errand_id: int, now: int) -> None:
     await _move(connection, errand_id, (WAITING, DEAD), now, state=DONE, due_at=now)
 
 
-async def put_off(connection: AsyncConnection, errand_id: int, *, due_at: int, error: str, now: int) -> None:
-    """Have an errand that waits done at another time; its line waits with it."""
-    await _move(connection, errand_id, (WAITING,), now, due_at=due_at, last_error=error)
+async def put_off(
+    connection: AsyncConnection, errand_id: int, *, due_at: int, error: str, now: int, uncounted: bool = False
+) -> None:
+    """Have an errand that waits done at another time; its line waits with it. *uncounted*: as if it was not taken."""
+    attempts = errands.c.attempts - 1 if uncounted else errands.c.attempts
+    await _move(connection, errand_id, (WAITING,), now, due_at=due_at, last_error=error, attempts=attempts)
 
 
 async def bury(connection: AsyncConnection, errand_id: int, *, error: str, now: int) -> None:

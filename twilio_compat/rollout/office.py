@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from twilio_compat.account import AccountBackend
 from twilio_compat.errors import (
     AnswerError,
     BackendError,
@@ -38,8 +37,8 @@ ROUNDS: Final = 20
 """How often a write begins again because its conversation has just moved."""
 
 
-Carry: TypeAlias = Callable[[AccountBackend, AccountBackend, MediaRecord], Awaitable[MediaRecord]]
-"""Brings a file from the one backend to the other, and returns what it is there."""
+Carry: TypeAlias = Callable[[Sides, Side, MediaRecord], Awaitable[MediaRecord]]
+"""Brings a file to a side from the other one, and returns what it is there."""
 
 
 class RoleNames(Protocol):
@@ -221,4 +220,4 @@ class Office:
         try:
             return (await place.backend.media.get(record.sid)).media
         except NotFoundError:
-            return await self._carry(self.sides.of(place.side.other), place.backend, record)
+            return await self._carry(self.sides, place.side, record)

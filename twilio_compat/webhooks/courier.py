@@ -21,13 +21,13 @@ from typing import Final, TypeAlias
 from twilio_compat.account import Errands, TakenErrand
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import JSONObject, JSONValue
+from twilio_compat.waiting import first
 from twilio_compat.webhooks import attempts
 from twilio_compat.webhooks.answers import Answer
 from twilio_compat.webhooks.caller import Caller, NoAnswerError
 from twilio_compat.webhooks.news import QUEUE, SILENT
 from twilio_compat.webhooks.requests import Signer, WebhookCall, request
 from twilio_compat.webhooks.targets import Target
-from twilio_compat.webhooks.waiting import first
 
 AT_ONCE: Final = 16
 """Calls under way at a time."""

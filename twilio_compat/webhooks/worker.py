@@ -26,12 +26,12 @@ from typing import Final, Protocol, TypeAlias
 
 from twilio_compat.account import AccountBackend
 from twilio_compat.errors import ClosedError, TwilioCompatError
+from twilio_compat.waiting import first
 from twilio_compat.webhooks import events
 from twilio_compat.webhooks import news as writing
 from twilio_compat.webhooks.courier import Courier
 from twilio_compat.webhooks.desk import Desk
 from twilio_compat.webhooks.outbox import Outbox
-from twilio_compat.webhooks.waiting import first
 from twilio_compat.webhooks.watcher import Watcher
 
 ROUND: Final = 5.0

@@ -1,0 +1,78 @@
+"""A conversation on its way from Twilio to ACS and back: who calls sees none of it, and both sides have everything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.rollout.deployment import (
+    ACCOUNT,
+    RolloutDeployment,
+    drained,
+    listed,
+    moved,
+    on_side,
+    rollout_deployment,
+    room,
+    send,
+)
+from twilio_compat.records import MessageChanges
+from twilio_compat.rollout.stages import Side, Stage
+
+
+@pytest.fixture
+async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
+    async with rollout_deployment(tmp_path) as found:
+        yield found
+
+
+async def test_what_is_off_is_at_twilio_alone(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("off")
+    made = await room(backend, "bob", "ann")
+    sent = await send(backend, made.sid, "hello 🙂")
+    at_twilio = await listed(deployment.twilio.backend, made.sid)
+    assert [(sent.sid, "hello 🙂")] == [(each.sid, each.body) for each in at_twilio]
+    acs = backend.office.sides.acs
+    assert [] == [each async for each in _all_conversations(acs)]
+
+
+async def test_in_dualwrite_acs_gets_the_same_under_the_same_names(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("dualwrite")
+    made = await room(backend, "bob", "ann", unique_name="support")
+    sent = [await send(backend, made.sid, f"message {number}") for number in range(3)]
+    await backend.messages.update(ACCOUNT, made.sid, sent[1].sid, MessageChanges(body="edited"))
+    await backend.messages.delete(ACCOUNT, made.sid, sent[2].sid)
+    await drained(backend, made.sid)
+    expected = [(0, sent[0].sid, "message 0"), (1, sent[1].sid, "edited")]
+    assert expected == await on_side(backend, made.sid, Side.TWILIO)
+    assert expected == await on_side(backend, made.sid, Side.ACS)
+    here = await backend.office.sides.acs.participants.list(ACCOUNT, made.sid)
+    there = await deployment.twilio.backend.participants.list(ACCOUNT, made.sid)
+    assert [(each.sid, each.identity) for each in there] == [(each.sid, each.identity) for each in here]
+
+
+async def test_a_conversation_goes_all_the_way_and_back(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("dualwrite")
+    made = await room(backend, "bob", "ann")
+    sent = [await send(backend, made.sid, "at twilio")]
+    for stage in (Stage.SHADOW, Stage.LIVE, Stage.RAMPDOWN):
+        await moved(backend, made.sid, stage)
+        sent.append(await send(backend, made.sid, f"in {stage}"))
+    for stage in (Stage.LIVE, Stage.SHADOW, Stage.DUALWRITE):
+        await moved(backend, made.sid, stage)
+        sent.append(await send(backend, made.sid, f"back in {stage}"))
+    await drained(backend, made.sid)
+    expected = [(each.index, each.sid, each.body) for each in sent]
+    assert list(range(7)) == [each.index for each in sent]
+    assert expected == await on_side(backend, made.sid, Side.TWILIO)
+    assert expected == await on_side(backend, made.sid, Side.ACS)
+    assert expected == [(each.index, each.sid, each.body) for each in await listed(backend, made.sid)]
+
+
+async def _all_conversations(backend):  # type: ignore[no-untyped-def]
+    from twilio_compat.account import ConversationQuery
+
+    for each in await backend.conversations.page(ACCOUNT, ConversationQuery(), after=None, limit=100):
+        yield each

@@ -1,0 +1,87 @@
+"""Making one side of a conversation what the other is, in what an entry of the outbox names.
+
+What is done follows from what both sides are *now*, never from what was written once; so it does not matter how often, how
+late, or by which process an entry is carried out. One at a time is carried out of each conversation.
+
+The account does it, which no role binds, and no webhook is called for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from twilio_compat.errors import ConflictError
+from twilio_compat.records import MessageRecord
+from twilio_compat.rollout.mirrored_conversations import MirroredConversations
+from twilio_compat.rollout.mirrored_messages import MirroredMessages
+from twilio_compat.rollout.mirrored_participants import MirroredParticipants
+from twilio_compat.rollout.mirrored_users import MirroredUsers
+from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.telemetry import Role
+
+CLOSED: Final = 50377
+"""Twilio's code for what a closed conversation does not take."""
+AT_ONCE: Final = 200
+"""Messages that are mirrored in one go, so that the line of a conversation is not held for too long."""
+
+
+class Mirror:
+    """Carries out the entries of one service."""
+
+    def __init__(self, office: Office) -> None:
+        """Go between the sides of *office*."""
+        self._office = office
+        self._users = MirroredUsers(office)
+        self._conversations = MirroredConversations(office)
+        self._participants = MirroredParticipants(office, self._users)
+        self._messages = MirroredMessages(office, at_once=AT_ONCE)
+
+    async def apply(self, pin: Pin | None, side: Side, entry: Entry) -> bool:
+        """Make *side* what the other is, in what *entry* names; False: there is more, so do it again.
+
+        Raises the port's errors, as either side does.
+        """
+        with self._office.telemetry.call(side, f"mirror.{entry.what}", Role.MIRROR):
+            return await self._apply(pin, side, entry)
+
+    async def send(self, pin: Pin, side: Side, messages: Sequence[MessageRecord]) -> None:
+        """Send *side* messages that it does not have, in order and under public names; for whoever copies."""
+        here = await self._office.place(pin, side.other, at_once=True)
+        there = await self._office.place(pin, side, at_once=True)
+        try:
+            await self._messages.send(here, there, messages)
+            return
+        except ConflictError as error:
+            if error.code != CLOSED:
+                raise
+        async with self._conversations.reopened(there):
+            await self._messages.send(here, there, messages)
+
+    async def _apply(self, pin: Pin | None, side: Side, entry: Entry) -> bool:
+        if pin is None:
+            await self._users.apply(side, entry.sid or "")
+            return True
+        here = await self._office.place(pin, side.other, at_once=True)
+        there = await self._office.place(pin, side, at_once=True)
+        try:
+            return await self._apply_at(here, there, entry)
+        except ConflictError as error:
+            if error.code != CLOSED:
+                raise
+        async with self._conversations.reopened(there):
+            return await self._apply_at(here, there, entry)
+
+    async def _apply_at(self, here: Place, there: Place, entry: Entry) -> bool:
+        match entry.what:
+            case "conversation":
+                await self._conversations.apply(here, there)
+            case "participant":
+                await self._participants.apply(here, there, entry.sid)
+            case "message":
+                return await self._messages.apply(here, there, entry)
+        return True

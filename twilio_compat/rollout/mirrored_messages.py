@@ -1,0 +1,300 @@
+"""Messages at the mirror.
+
+Theory of operation
+-------------------
+The mirror is told of messages in the order of their indexes. So whatever an entry names, first everything is sent that is
+newer than the newest message the mirror has, up to that; then the message itself is changed or taken away, if that is it.
+
+*ACS* keeps the sid and the index that a message brings, and knows a message by its mutation id; so sending one twice is
+sending it once.
+
+*Twilio* gives a message a sid and an index of its own, and has no name for a send. So who sends looks first: what is there
+after the newest message that is known, and is not known itself, may be what somebody sent who died before they could note
+its name. One that says the same by the same author at the same time is that one, and gets its pair. What is left is what
+others wrote at Twilio, past the library; it stays.
+
+An index that was told is not given again. One whose message was deleted before the mirror had it is taken on ACS by an
+empty message that is deleted at once, and noted as a pair for Twilio.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from twilio_compat.account import account_actor
+from twilio_compat.errors import NotFoundError, TranslationGapError
+from twilio_compat.records import (
+    UNCHANGED,
+    Actor,
+    Direction,
+    MediaRecord,
+    MessageChanges,
+    MessageDraft,
+    MessageRecord,
+)
+from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.sids import Pair
+from twilio_compat.rollout.stages import Side
+from twilio_compat.sameness import same
+
+PAGE: Final = 100
+PRECISION: Final = timedelta(seconds=1)
+"""By how much two times may differ: Twilio's are in whole seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Mirrored:
+    """How far a mirror has come: the highest public index it has, and what is there of unknown origin after that."""
+
+    upto: int
+    orphans: list[MessageRecord]
+
+
+class MirroredMessages:
+    """Makes the messages at the mirror those of the authority."""
+
+    def __init__(self, office: Office, *, at_once: int) -> None:
+        """Keep what Twilio calls messages in *office*'s map. Send up to *at_once* at a time."""
+        self._office = office
+        self._at_once = at_once
+
+    async def apply(self, here: Place, there: Place, entry: Entry) -> bool:
+        """Make *there* what is *here*, up to what *entry* names; False: there is more to be sent before that."""
+        if entry.sid is None:
+            return await self._catch_up(here, there, None)
+        wanted, found = await _message(here, entry.sid), await _message(there, entry.sid)
+        if wanted is not None and found is None:
+            if not await self._catch_up(here, there, wanted.index):
+                return False
+            there = await self._office.place(there.pin, there.side, at_once=True)
+            if await _message(there, entry.sid) is None:
+                await self._send(here, there, wanted, await self._mirrored(here, there))
+        elif wanted is not None and found is not None:
+            await self._change(there, found, wanted)
+        elif found is not None:
+            await there.backend.messages.delete(_actor(there), there.sid, there.there.sid(entry.sid))
+        elif entry.index is not None:
+            await self._keep_index(here, there, entry.sid, entry.index)
+        return True
+
+    async def send(self, here: Place, there: Place, wanted: Sequence[MessageRecord]) -> None:
+        """Send messages that whoever copies has missed at the mirror, in order; once more does nothing."""
+        mirrored = await self._mirrored(here, there)
+        for each in wanted:
+            await self._send(here, there, each, mirrored)
+
+    # Catching up
+
+    async def _catch_up(self, here: Place, there: Place, until: int | None) -> bool:
+        """Send what the mirror does not have, in order; False where that was not all."""
+        mirrored = await self._mirrored(here, there)
+        sent = 0
+        while sent < self._at_once:
+            size = PAGE if until is None else min(PAGE, until - mirrored.upto)
+            if size <= 0:
+                return True
+            page = await here.backend.messages.page(
+                _actor(here),
+                here.sid,
+                size=size,
+                anchor=here.there.anchor(mirrored.upto + 1, Direction.FORWARD),
+                direction=Direction.FORWARD,
+            )
+            records = [each for each in here.public.page(page).items if each.index > mirrored.upto]
+            for each in records if until is None else [each for each in records if each.index <= until]:
+                await self._send(here, there, each, mirrored)
+                mirrored.upto = each.index
+                sent += 1
+            if not page.has_newer or not records:
+                return True
+        return False
+
+    async def _mirrored(self, here: Place, there: Place) -> _Mirrored:
+        newest = await self._newest(there)
+        if there.side is Side.ACS:
+            return _Mirrored(max((each.index for each in newest), default=-1), [])
+        known = {each.twilio: each.public_index for each in there.map.pairs if each.what == "message"}
+        highest = max((each for each in known.values() if each is not None), default=-1)
+        mirrored = _Mirrored(highest, [])
+        for each in reversed(newest):  # at Twilio by its names, the newest first
+            index = known[each.sid] if each.sid in known else await self._adopted(here, each)
+            if index is not None:
+                mirrored.upto = max(mirrored.upto, index)
+                break
+            mirrored.orphans.insert(0, each)
+        return mirrored
+
+    async def _newest(self, place: Place) -> Sequence[MessageRecord]:
+        """Return the newest messages at a place, by its own names."""
+        size = 1 if place.side is Side.ACS else PAGE
+        page = await place.backend.messages.page(
+            _actor(place), place.sid, size=size, anchor=None, direction=Direction.BACKWARDS
+        )
+        return page.items
+
+    async def _adopted(self, here: Place, at_twilio: MessageRecord) -> int | None:
+        """Return the index of a message that was born at Twilio, and is on ACS under the same sid."""
+        found = await _message(here, at_twilio.sid)
+        return None if found is None else found.index
+
+    # Sending
+
+    async def _send(self, here: Place, there: Place, wanted: MessageRecord, mirrored: _Mirrored) -> None:
+        if there.side is Side.ACS:
+            media = [await self._carried(here, there, each) for each in wanted.media]
+            await there.backend.messages.create(_actor(there), there.sid, _to_acs(wanted, media))
+            return
+        _check(wanted)
+        made = _taken(mirrored.orphans, wanted)
+        media = list(made.media) if made else []
+        if made is None:
+            media = [await self._carried(here, there, each) for each in wanted.media]
+            made = await there.backend.messages.create(_actor(there), there.sid, _to_twilio(wanted, media))
+        await self._pair(there, wanted, made, media)
+
+    async def _pair(
+        self, there: Place, wanted: MessageRecord, made: MessageRecord, media: Sequence[MediaRecord]
+    ) -> None:
+        names = zip(wanted.media, media, strict=False)
+        pair = Pair(
+            what="message",
+            public=wanted.sid,
+            twilio=made.sid,
+            public_index=wanted.index,
+            twilio_index=made.index,
+            media=tuple((one.sid, other.sid) for one, other in names if one.sid != other.sid),
+        )
+        counts = await self._office.sids.record(there.pin.conversation_sid, pair)
+        if counts.twilio != made.sid and not counts.is_gone:
+            await there.backend.messages.delete(_actor(there), there.sid, made.sid)
+
+    async def _carried(self, here: Place, there: Place, record: MediaRecord) -> MediaRecord:
+        (carried,) = await self._office.carried(there, [record])
+        return carried
+
+    async def _keep_index(self, here: Place, there: Place, sid: str, index: int) -> None:
+        """Have an index not given again whose message is gone before the mirror had it."""
+        if there.side is Side.TWILIO:
+            names = await self._office.sids.of(there.pin, at_once=True)
+            await self._office.sids.record(there.pin.conversation_sid, names.gone(sid, index))
+            return
+        if index <= (await self._mirrored(here, there)).upto:
+            return
+        empty = MessageDraft(
+            mutation_id=f"twilio:{sid}", body="", sid=sid, index=index, is_quiet=True, author="system"
+        )
+        with suppress(
+            NotFoundError
+        ):  # it was taken before: a message of a name that is gone is not made again
+            await there.backend.messages.create(_actor(there), there.sid, empty)
+            await there.backend.messages.delete(_actor(there), there.sid, sid)
+
+    # Changing
+
+    async def _change(self, there: Place, found: MessageRecord, wanted: MessageRecord) -> None:
+        changes = MessageChanges(
+            body=UNCHANGED if (found.body or "") == (wanted.body or "") else wanted.body or "",
+            attributes=UNCHANGED if same(found.attributes, wanted.attributes) else wanted.attributes,
+            subject=UNCHANGED if found.subject == wanted.subject else wanted.subject or "",
+            author=UNCHANGED if found.author == wanted.author or not wanted.author else wanted.author,
+        )
+        is_late = abs(found.date_updated - wanted.date_updated) > PRECISION
+        if changes == MessageChanges() and not is_late:
+            return
+        changes = _dated(changes, wanted.date_updated)
+        await there.backend.messages.update(_actor(there), there.sid, there.there.sid(found.sid), changes)
+
+
+async def _message(place: Place, sid: str) -> MessageRecord | None:
+    """Return a message at a place, by its public sid and in public names, if it is there."""
+    try:
+        found = await place.backend.messages.get(_actor(place), place.sid, place.there.sid(sid))
+    except NotFoundError:
+        return None
+    return place.public.message(found)
+
+
+def _to_acs(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDraft:
+    return MessageDraft(
+        mutation_id=f"twilio:{wanted.sid}",
+        body=wanted.body,
+        attributes=wanted.attributes,
+        subject=wanted.subject,
+        media=tuple(media),
+        author=wanted.author,
+        date_created=wanted.date_created,
+        date_updated=wanted.date_updated,
+        is_quiet=True,
+        sid=wanted.sid,
+        index=wanted.index,
+    )
+
+
+def _to_twilio(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDraft:
+    return MessageDraft(
+        mutation_id=f"acs:{wanted.sid}",
+        body=wanted.body,
+        attributes=wanted.attributes,
+        subject=wanted.subject,
+        media=tuple(media),
+        author=wanted.author,
+        date_created=wanted.date_created,
+        date_updated=wanted.date_updated,
+        is_quiet=True,
+        is_first=True,
+    )
+
+
+def _check(wanted: MessageRecord) -> None:
+    if len(wanted.media) > 1:
+        raise TranslationGapError(
+            f"The message {wanted.sid} has {len(wanted.media)} files, and Twilio's REST API takes one; Twilio is not told "
+            "of it"
+        )
+
+
+def _taken(orphans: list[MessageRecord], wanted: MessageRecord) -> MessageRecord | None:
+    """Take the message from *orphans* that says what *wanted* says, if there is one, with those before it."""
+    for each in orphans:
+        if _says_the_same(each, wanted):
+            orphans.remove(each)
+            return each
+    return None
+
+
+def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
+    return (
+        one.author == other.author
+        and (one.body or "") == (other.body or "")
+        and (one.subject or "") == (other.subject or "")
+        and same(one.attributes, other.attributes)
+        and len(one.media) == len(other.media)
+        and _is_at(one.date_created, other.date_created)
+    )
+
+
+def _is_at(one: datetime, other: datetime) -> bool:
+    return abs(one - other) <= PRECISION
+
+
+def _dated(changes: MessageChanges, date_updated: datetime) -> MessageChanges:
+    return MessageChanges(
+        body=changes.body,
+        attributes=changes.attributes,
+        subject=changes.subject,
+        author=changes.author,
+        date_updated=date_updated,
+    )
+
+
+def _actor(place: Place) -> Actor:
+    return account_actor(place.backend.service_sid)
