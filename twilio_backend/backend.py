@@ -109,7 +109,7 @@ class TwilioBackend:
         self.limits: ConversationLimits = LIMITS
         """What a message may carry."""
         self._events = EventSource(
-            self.conversations, self.participants, tenancy, settings, guard, now=now, clock=clock, sleep=sleep
+            self.conversations, self.participants, tenancy, settings, guard, clock=clock, sleep=sleep
         )
 
     @property

@@ -20,11 +20,11 @@ Who the account is has no conversations. Its stream says so and then nothing: Tw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, Literal
 
 from twilio_backend import records
 from twilio_backend.authority import Authority, is_account
@@ -72,7 +72,6 @@ class EventSource:
         settings: Settings,
         guard: Authority,
         *,
-        now: Callable[[], datetime],
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -195,52 +194,45 @@ class Follower:
         """Look once, and tell what is new; False: it was refused, and that is the end."""
         try:
             events, error = await self._look(is_sweep=is_sweep)
-        except BackendError as failure:
+        except TwilioCompatError as failure:
             events, error = [], failure
-        except TwilioCompatError as refusal:
-            self.tell(SourceRefused(error=refusal))
-            return False
         if error is None and self.is_interrupted:
             self.is_interrupted = False
             self.tell(SourceRestored())
         for each in events:
             self.tell(each)
+        if error is not None and not isinstance(error, BackendError):
+            self.tell(SourceRefused(error=error))
+            return False
         if error is not None and not self.is_interrupted:
             self.is_interrupted = True
             self.tell(SourceInterrupted(error=error))
         return True
 
-    async def _look(self, *, is_sweep: bool) -> tuple[list[Event], BackendError | None]:
+    async def _look(self, *, is_sweep: bool) -> tuple[list[Event], TwilioCompatError | None]:
+        """Return what is new, and what went wrong on the way; what could not be looked at is looked at next time."""
         standings = await self.reader.standings(self.actor)
         if self._views is None:
             return await self._synchronized(standings), None
-        events: list[Event] = []
-        for sid in self._views.keys() - {each.sid for each in standings}:
-            events.append(await self._left(self._views[sid]))
-            del self._views[sid]
-        turns = asyncio.Semaphore(AT_ONCE)
-        views = self._views
+        views, turns = self._views, asyncio.Semaphore(AT_ONCE)
+        listed = {each.sid for each in standings}
+        depth = SWEPT if is_sweep else NEWEST
 
-        async def one(each: ConversationRecord) -> list[Event]:
+        async def one(part: Callable[[], Awaitable[list[Event]]]) -> list[Event]:
             async with turns:
-                return await self._news(views, each, SWEPT if is_sweep else NEWEST)
+                return await part()
 
-        error: BackendError | None = None
-        for outcome in await asyncio.gather(*map(one, standings), return_exceptions=True):
-            if isinstance(outcome, BackendError):
-                error = outcome
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                events += outcome
-        return events + await self._profiles(is_sweep=is_sweep), error
+        parts = [partial(self._left, views, sid) for sid in views if sid not in listed]
+        parts += [partial(self._news, views, each, depth) for each in standings]
+        parts += [partial(self._profile, each) for each in self._followed(views, is_sweep=is_sweep)]
+        return _collected(await asyncio.gather(*map(one, parts), return_exceptions=True))
 
     async def _synchronized(self, standings: Sequence[ConversationRecord]) -> list[Event]:
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def one(each: ConversationRecord) -> Look | None:
             async with turns:
-                self._has_left(each.sid)
+                self._departures[each.sid] = self._departures_from(each.sid)
                 return await self.reader.look(each, depth=NEWEST, known=_ANY)
 
         looks = [each for each in await asyncio.gather(*map(one, standings)) if each is not None]
@@ -252,52 +244,68 @@ class Follower:
     async def _news(
         self, views: dict[str, View], conversation: ConversationRecord, depth: int
     ) -> list[Event]:
-        view = views.get(conversation.sid)
-        known = _ANY if view is None else view.highest
-        has_left = self._has_left(conversation.sid)
-        look = await self.reader.look(conversation, depth=depth, known=known)
+        sid, view = conversation.sid, views.get(conversation.sid)
+        departures = self._departures_from(sid)
+        look = await self.reader.look(conversation, depth=depth, known=view.highest if view else _ANY)
         if look is None:
             return []  # the next list says what became of it
         own = _own(look.participants, self.actor.identity)
+        if own is None:  # gone since the list was read
+            return [] if view is None else await self._left(views, sid)
+        before = None if view is None else view.of(self.actor.identity)
+        is_back = departures != self._departures.get(sid, departures)
+        self._departures[sid] = departures
         if view is None:
             return self._joined(views, look, own)
-        before = view.of(self.actor.identity)
-        if before is not None and own is not None and (has_left or _is_another(before, own)):
-            left = ConversationLeft(conversation_sid=conversation.sid, reason="left", participant=before)
+        if before is None or is_back or _is_another(before, own):
+            left = ConversationLeft(conversation_sid=sid, reason="left", participant=before)
             return [left, *self._joined(views, look, own)]
-        views[conversation.sid], events = advance(view, look)
+        views[sid], events = advance(view, look)
         return [each for each in events if not _is_own_coming(each, self.actor.identity)]
 
-    def _has_left(self, sid: str) -> bool:
-        """Say whether this backend has taken the user out of a conversation since the look before."""
-        before = self._departures.get(sid)
-        self._departures[sid] = now = self.reader.participants.departures(sid, self.actor.identity)
-        return before is not None and before != now
+    def _departures_from(self, sid: str) -> int:
+        """Say how often this backend has taken the user out of a conversation so far."""
+        return self.reader.participants.departures(sid, self.actor.identity)
 
-    def _joined(self, views: dict[str, View], look: Look, own: ParticipantRecord | None) -> list[Event]:
+    def _joined(self, views: dict[str, View], look: Look, own: ParticipantRecord) -> list[Event]:
         view = views[look.conversation.sid] = begin(look)
-        news = [] if own is None else news_since(look, own.date_created)
-        return [ConversationJoined(conversation=view.conversation), *news]
+        return [ConversationJoined(conversation=view.conversation), *news_since(look, own.date_created)]
 
-    async def _left(self, view: View) -> Event:
-        sid = view.conversation.sid
+    async def _left(self, views: dict[str, View], sid: str) -> list[Event]:
         exists = await self.reader.conversations.exists(sid)
-        own = view.of(self.actor.identity)
-        return ConversationLeft(conversation_sid=sid, reason="left" if exists else "deleted", participant=own)
+        own = views.pop(sid).of(self.actor.identity)
+        reason: Literal["left", "deleted"] = "left" if exists else "deleted"
+        return [ConversationLeft(conversation_sid=sid, reason=reason, participant=own)]
 
-    async def _profiles(self, *, is_sweep: bool) -> list[Event]:
-        identities: Collection[str] = [self.actor.identity]
-        if is_sweep and self._views is not None:
-            members = (each for view in self._views.values() for each in view.participants.values())
-            identities = [*dict.fromkeys([self.actor.identity, *(each.identity for each in members)])][:USERS]
-        events: list[Event] = []
-        for identity in identities:
-            found, old = await self.reader.user(identity), self._users.get(identity)
-            if found is not None:
-                self._users[identity] = found
-                if old is not None and old != found:
-                    events.append(UserUpdated(user=found))
-        return events
+    def _followed(self, views: Mapping[str, View], *, is_sweep: bool) -> Collection[str]:
+        """Return whose profiles are looked at."""
+        if not is_sweep:
+            return [self.actor.identity]
+        members = (each.identity for view in views.values() for each in view.participants.values())
+        return [*dict.fromkeys([self.actor.identity, *members])][:USERS]
+
+    async def _profile(self, identity: str) -> list[Event]:
+        found, old = await self.reader.user(identity), self._users.get(identity)
+        if found is None:
+            return []
+        self._users[identity] = found
+        return [] if old is None or old == found else [UserUpdated(user=found)]
+
+
+def _collected(
+    outcomes: Sequence[list[Event] | BaseException],
+) -> tuple[list[Event], TwilioCompatError | None]:
+    """Return the events, and the error that counts most: one that is final goes before one that may pass."""
+    events = [event for each in outcomes if isinstance(each, list) for event in each]
+    errors = [each for each in outcomes if isinstance(each, BaseException)]
+    for each in errors:
+        if not isinstance(each, TwilioCompatError):
+            raise each
+    known = sorted(
+        (each for each in errors if isinstance(each, TwilioCompatError)),
+        key=lambda each: isinstance(each, BackendError),
+    )
+    return events, known[0] if known else None
 
 
 _ANY: Final = 10**18

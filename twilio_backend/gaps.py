@@ -71,7 +71,7 @@ class Errands:
         """Refuse."""
         _refuse("errands")
 
-    async def retry(self, errand_id: int, *, at: datetime, error: str) -> None:
+    async def retry(self, errand_id: int, *, at: datetime, error: str, is_failure: bool = True) -> None:
         """Refuse."""
         _refuse("errands")
 

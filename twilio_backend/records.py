@@ -320,5 +320,5 @@ def _optional(value: object) -> str | None:
 
 
 def in_order(found: Sequence[ParticipantRecord]) -> list[ParticipantRecord]:
-    """Return participants in the order in which they were added, as far as whole seconds tell it."""
-    return sorted(found, key=lambda each: (each.date_created, each.sid))
+    """Return participants in the order in which they were added; within a second as Twilio lists them."""
+    return sorted(found, key=lambda each: each.date_created)

@@ -166,3 +166,47 @@ async def test_the_account_has_no_conversations_and_no_news(deployment: Deployme
 
 async def _next(events: AsyncIterator[Event]) -> Event:
     return await anext(events)
+
+
+@pytest.mark.parametrize("path", ["/Users/alice$", "/Participants$", "/Messages$", "/Conversations/CH[^/]*$"])
+async def test_what_goes_wrong_on_the_way_loses_nothing(deployment: Deployment, path: str) -> None:
+    backend = deployment.backend(deadline=0.1)
+    [alice] = await sign_in(deployment, backend, "alice")
+    made, left = await room(backend, "alice"), await room(backend, "alice")
+    async with backend.subscribe(alice) as events:
+        await next_event(events)
+        other, faults = deployment.twilio.backend, deployment.twilio.faults
+        faults.fail(FOREVER, method="GET", path=path)
+        await other.participants.delete(ACCOUNT, left.sid, "alice")
+        sent = [await other.messages.create(ACCOUNT, made.sid, draft(str(number))) for number in range(3)]
+        seen: list[Event] = [await next_event(events)]
+        while not isinstance(seen[-1], SourceInterrupted):
+            seen.append(await next_event(events))
+        faults.clear()
+        while len(seen) < 6:
+            seen.append(await next_event(events))
+    assert [each.sid for each in sent] == [
+        each.message.sid for each in seen if isinstance(each, MessageAdded)
+    ]
+    assert [left.sid] == [each.conversation_sid for each in seen if isinstance(each, ConversationLeft)]
+    assert 1 == sum(isinstance(each, SourceRestored) for each in seen)
+
+
+async def test_a_burst_of_faults_loses_and_doubles_nothing(deployment: Deployment) -> None:
+    backend = deployment.backend(deadline=0.1)
+    [alice] = await sign_in(deployment, backend, "alice")
+    rooms = [await room(backend, "alice") for _ in range(3)]
+    other, faults = deployment.twilio.backend, deployment.twilio.faults
+    async with backend.subscribe(alice) as events:
+        await next_event(events)
+        expected: dict[str, list[int]] = {each.sid: [] for each in rooms}
+        for number in range(12):
+            faults.fail(1, method="GET", path="/Messages$" if number % 2 else "/Participants$")
+            at = rooms[number % 3].sid
+            sent = await other.messages.create(ACCOUNT, at, draft(str(number)))
+            expected[at].append(sent.index)
+        actual: dict[str, list[int]] = {each.sid: [] for each in rooms}
+        for _ in range(12):
+            added = (await next_of(events, MessageAdded)).message
+            actual[added.conversation_sid].append(added.index)
+        assert expected == actual
