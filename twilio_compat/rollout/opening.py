@@ -12,8 +12,13 @@ from twilio_compat.rollout.sides import Sides
 from twilio_compat.settings import Settings
 
 
-def with_rollout(twilio: Backend, acs: Backend, settings: Settings) -> RolloutBackend:
-    """Return both sides as one. `ConfigurationError` where one of them does not serve accounts, or the flag is wrong."""
+def with_rollout(
+    twilio: Backend, acs: Backend, settings: Settings, tools: Tools | None = None
+) -> RolloutBackend:
+    """Return both sides as one. `ConfigurationError` where one of them does not serve accounts, or the flag is wrong.
+
+    A test brings *tools* of its own.
+    """
     if not (isinstance(twilio, AccountBackend) and isinstance(acs, AccountBackend)):
         raise ConfigurationError(
             "A rollout needs both sides: set COMMUNICATION_SERVICES_CONNECTION_STRING as well as the credentials of Twilio"
@@ -24,4 +29,4 @@ def with_rollout(twilio: Backend, acs: Backend, settings: Settings) -> RolloutBa
             "mean the same by it"
         )
     sides = Sides(twilio=twilio, acs=acs)
-    return RolloutBackend(sides, shared(sides, settings, open_flag(settings.rollout or ""), Tools()))
+    return RolloutBackend(sides, shared(sides, settings, open_flag(settings.rollout or ""), tools or Tools()))
