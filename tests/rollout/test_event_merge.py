@@ -134,6 +134,11 @@ def test_that_each_message_is_told_once_in_order_and_as_it_ended(steps: list[tup
             case _:
                 raise AssertionError(event)
     assert sorted(set(added)) == list(added)
+    dates: dict[str, list[datetime]] = {}
+    for event in world.told:
+        if isinstance(event, (MessageAdded, MessageUpdated)):
+            dates.setdefault(event.message.sid, []).append(event.message.date_updated)
+    assert all(sorted(set(each)) == each for each in dates.values())
     assert len(set(removed)) == len(removed)
     assert {each.sid: each for each in world.messages.values()} == shown
 
@@ -143,3 +148,16 @@ def test_that_the_side_without_authority_is_not_heard() -> None:
     world.write()
     world.deliver(Side.ACS)
     assert [] == world.told
+
+
+def test_that_edits_told_before_a_handover_are_not_told_again_by_the_late_stream() -> None:
+    world = World()
+    world.write()
+    world.edit(0)
+    world.edit(0)
+    world.deliver(Side.TWILIO, 3)
+    world.hand_over()
+    before = [*world.told]
+    world.deliver(Side.ACS, 3)
+    assert 3 == len(before)
+    assert before == world.told
