@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +27,11 @@ from twilio_compat.records import (
     MediaUpload,
     MessageChanges,
     MessageDraft,
+    MessageRecord,
     ParticipantChanges,
     ParticipantDraft,
 )
+from twilio_compat.rollout import copying as copying_module
 from twilio_compat.rollout import survey as survey_module
 from twilio_compat.rollout.copying import Mover, Tools
 from twilio_compat.rollout.office import Office
@@ -55,7 +57,13 @@ class SmallMirror:
         self.before: Callable[[Entry], object] = lambda _: None
         self.after: Callable[[Entry], object] = lambda _: None
 
-    async def apply(self, pin: Pin, side: Side, entry: Entry) -> None:
+    async def send(self, pin: Pin, side: Side, messages: Sequence[MessageRecord]) -> None:
+        for each in messages:
+            sid = pin.conversation_sid
+            entry = Entry(what="message", conversation_sid=sid, sid=each.sid, index=each.index)
+            await self.apply(pin, side, entry)
+
+    async def apply(self, pin: Pin, side: Side, entry: Entry) -> bool:
         assert (Side.ACS, False) == (side, pin.copied)
         self.before(entry)
         self.applied.append(entry)
@@ -67,6 +75,7 @@ class SmallMirror:
             case _:
                 await self._message(entry)
         self.after(entry)
+        return True
 
     async def _conversation(self, entry: Entry) -> None:
         sid = entry.conversation_sid
@@ -308,13 +317,17 @@ async def test_members_that_acs_cannot_have_are_said_before_anything_is_written(
     assert (OFF, False) == await stage(sides, sid)
 
 
-async def test_progress_is_told(sides: TwoSides, mirror: SmallMirror) -> None:
+async def test_progress_is_told(
+    sides: TwoSides, mirror: SmallMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying_module, "AT_ONCE", 2)
+    monkeypatch.setattr(copying_module, "TOLD_EVERY", 0.0)
     told: list[Progress] = []
     sid = await conversation(sides.twilio)
     mirror.before = lambda _: sides.clock.move(1.0)
     await mover(sides, mirror).move(sid, DUALWRITE, told=told.append)
-    copying = [(each.done, each.total) for each in told if each.phase is Phase.COPYING]
-    assert [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] == copying[:5]
+    copying = [(each.done, each.total, each.written) for each in told if each.phase is Phase.COPYING]
+    assert [(1, 5, 0), (2, 5, 2), (3, 5, 2), (4, 5, 4), (5, 5, 4)] == copying[:5]
     order = list(dict.fromkeys(each.phase for each in told))
     assert [Phase.COPYING, Phase.WAITING, Phase.CHECKING, Phase.DONE] == order
     left = [each.seconds_left for each in told if each.phase is Phase.COPYING][:5]
@@ -402,7 +415,7 @@ async def test_two_do_not_move_one_conversation_at_once(sides: TwoSides, mirror:
 async def test_one_that_was_killed_before_or_after_any_step_is_gone_on_with(
     sides: TwoSides, mirror: SmallMirror, place: int, when: str
 ) -> None:
-    """There are nine: the conversation, its members, five messages, and the first two once more."""
+    """There are nine: the conversation, its members, five messages, the conversation once more, and again."""
     sid = await conversation(sides.twilio)
     steps = 0
 

@@ -3,7 +3,7 @@
 Records are compared field by field, in public names. A field that one side cannot tell, or that each side makes for itself,
 says nothing of a mirror; so these are passed over (`PASSED_OVER`): sids of roles, which each side gives its own; who changed
 a message last and since when a conversation is in its state, which Twilio's REST API does not say; the notification level,
-which mirrors are not told. Some count only where both say something (`OPTIONAL`). Times are the same up to a second, since
+which mirrors are not told; when a conversation or a member was changed last, which for each side is when it was told. Some count only where both say something (`OPTIONAL`). Times are the same up to a second, since
 Twilio's have whole ones; when timers will move a conversation on, up to `TIMERS`, since they run from when each side heard
 of the last message.
 
@@ -55,9 +55,11 @@ PASSED_OVER: Final = frozenset(
         "state.date_updated",
         "is_online",
         "is_notifiable",
+        "ConversationRecord.date_updated",
+        "ParticipantRecord.date_updated",
     }
 )
-"""Fields that say nothing of a mirror."""
+"""Fields that say nothing of a mirror, of all records or of one kind."""
 OPTIONAL: Final = frozenset(
     {
         "subject",
@@ -112,12 +114,12 @@ class _Comparison:
     def _records(self, path: str, one: object, other: object) -> Iterator[Difference]:
         for each in fields(one):  # type: ignore[arg-type]  # `between` has seen that it is one
             here, there = getattr(one, each.name), getattr(other, each.name)
-            if not self._is_passed_over(path, each.name, here, there):
+            if not self._is_passed_over(type(one).__name__, path, each.name, here, there):
                 yield from self.between(f"{path}.{each.name}", each.name, here, there)
 
-    def _is_passed_over(self, path: str, name: str, one: object, other: object) -> bool:
+    def _is_passed_over(self, kind: str, path: str, name: str, one: object, other: object) -> bool:
         whole = f"{path}.{name}"
-        if any(whole.endswith(f".{each}") for each in self._ignored):
+        if f"{kind}.{name}" in self._ignored or any(whole.endswith(f".{each}") for each in self._ignored):
             return True
         return name in OPTIONAL and (one is None or other is None)
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -31,7 +31,7 @@ from twilio_compat.errors import ServiceUnavailableError, TranslationGapError
 from twilio_compat.records import MessageRecord
 from twilio_compat.rollout.lease import leased
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.outbox import Entry, What
 from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.pins import GRACE
 from twilio_compat.rollout.plans import Phase, Plan, Progress, seconds_left
@@ -41,6 +41,8 @@ from twilio_compat.rollout.survey import survey, to_be_written
 from twilio_compat.rollout.target import Target
 from twilio_compat.rollout.walking import actor_at, each_message
 
+AT_ONCE: Final = 10
+"""Messages that are sent between two looks at how far it has come: as many as ACS takes at once."""
 ROUNDS: Final = 3
 """How often what differs is made equal before it is told."""
 REACHED: Final = 120.0
@@ -54,8 +56,11 @@ TOLD_EVERY: Final = 0.2
 class Mirroring(Protocol):
     """What makes one side equal to the other: `twilio_compat.rollout.mirror.Mirror`."""
 
-    async def apply(self, pin: Pin, side: Side, entry: Entry) -> None:
-        """Make *side* what the other is, in what *entry* names."""
+    async def apply(self, pin: Pin, side: Side, entry: Entry) -> bool:
+        """Make *side* what the other is, in what *entry* names; False: there is more to it."""
+
+    async def send(self, pin: Pin, side: Side, messages: Sequence[MessageRecord]) -> None:
+        """Send *side* messages that it does not have, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class Mover:
         `NotFoundError` 50350 where there is none.
         """
         pin = await self._pin(conversation_sid)
-        side = _filled(pin, stage)
+        side = filled(pin, stage)
         wait = self._deadline + GRACE
         plan = Plan(conversation_sid=pin.conversation_sid, stage=stage, now=pin.stage, side=side, wait=wait)
         here = await self._office.place(pin, at_once=True)
@@ -109,7 +114,7 @@ class Mover:
         plan = plan or await self.plan(conversation_sid, stage)
         if plan.hindrances:
             raise TranslationGapError(f"{conversation_sid} cannot be moved: {'; '.join(plan.hindrances)}")
-        busy = f"{conversation_sid} is being moved by another process"
+        busy = f"{conversation_sid} is being moved by another process, or one has died at it within a minute"
         async with leased(self._office.sides.acs.leases, f"rollout-copy {conversation_sid}", busy=busy):
             report = None
             if plan.side is not None:
@@ -190,47 +195,78 @@ class _Copy:
         raise ServiceUnavailableError(_words(report))
 
     async def _pass(self, pin: Pin) -> None:
-        """Make the mirror equal, from beginning to end."""
+        """Make the mirror equal, from beginning to end; it is closed last."""
+        await self._apply(pin, self._entry("conversation"))
+        await self._apply(pin, self._entry("participant"))
         here = await self._office.place(pin, at_once=True)
-        sid = pin.conversation_sid
-        await self._apply(pin, Entry(what="conversation", conversation_sid=sid))
-        await self._apply(pin, Entry(what="participant", conversation_sid=sid))
         there = await self._office.place(pin, here.side.other, at_once=True)
-        looked, written, began = 0, 0, self._tools.clock()
+        tally = _Tally(self._tools.clock())
+        missing: list[MessageRecord] = []
         async with aclosing(each_message(here)) as these, aclosing(each_message(there)) as those:
             async for one, other in paired(these, those):
                 for each in to_be_written(there, one, other):
-                    await self._apply(pin, _entry(pin, each))
-                    written += 1
-                looked += one is not None
-                self._total = max(self._total, looked)
-                seconds = self._tools.clock() - began
-                left = min(self._total - looked, max(0, self._plan.missing - written))
-                left_for = seconds_left(there.side, left, written=written, seconds=seconds)
-                self._tell(Phase.COPYING, looked, written, left_for)
+                    if each is one and other is None:
+                        missing.append(each)
+                    else:
+                        await self._apply(pin, self._entry("message", each))
+                        tally.written += 1
+                tally.looked += one is not None
+                if len(missing) >= AT_ONCE:
+                    await self._send(pin, missing, tally)
+                self._tell_copying(there.side, tally)
+        await self._send(pin, missing, tally)
+        self._tell_copying(there.side, tally)
+        await self._apply(pin, self._entry("conversation"))
+
+    async def _send(self, pin: Pin, missing: list[MessageRecord], tally: _Tally) -> None:
+        if missing:
+            await self._mirror.send(pin, pin.decision.authority.other, missing)
+            tally.written += len(missing)
+            missing.clear()
 
     async def _apply(self, pin: Pin, entry: Entry) -> None:
-        await self._mirror.apply(pin, pin.decision.authority.other, entry)
+        while not await self._mirror.apply(pin, pin.decision.authority.other, entry):
+            pass
+
+    def _entry(self, what: What, message: MessageRecord | None = None) -> Entry:
+        sid = self._plan.conversation_sid
+        if message is None:
+            return Entry(what=what, conversation_sid=sid)
+        return Entry(what=what, conversation_sid=sid, sid=message.sid, index=message.index)
 
     async def _wait_until(self, moment: float) -> None:
         while (left := moment - self._tools.clock()) > 0:
             self._tell(Phase.WAITING, self._total, 0, left)
             await self._tools.sleep(min(left, 1.0))
 
+    def _tell_copying(self, side: Side, tally: _Tally) -> None:
+        self._total = max(self._total, tally.looked)
+        left = min(self._total - tally.looked, max(0, self._plan.missing - tally.written))
+        seconds = self._tools.clock() - tally.began
+        self._tell(
+            Phase.COPYING,
+            tally.looked,
+            tally.written,
+            seconds_left(side, left, written=tally.written, seconds=seconds),
+        )
+
     def _tell(self, phase: Phase, done: int, written: int, left: float) -> None:
         now = self._tools.clock()
         if now - self._told_at >= TOLD_EVERY or phase is not Phase.COPYING or done == self._total:
             self._told_at = now
-            plan = self._plan
-            self._told(_progress(plan, phase, done, written, left, total=self._total))
+            self._told(_progress(self._plan, phase, done, written, left, total=self._total))
 
 
-def _entry(pin: Pin, message: MessageRecord) -> Entry:
-    sid = pin.conversation_sid
-    return Entry(what="message", conversation_sid=sid, sid=message.sid, index=message.index)
+@dataclass(slots=True)
+class _Tally:
+    """How far a pass has come: when it began, and messages that were looked at and written."""
+
+    began: float
+    looked: int = 0
+    written: int = 0
 
 
-def _filled(pin: Pin, stage: Stage) -> Side | None:
+def filled(pin: Pin, stage: Stage) -> Side | None:
     """Return which side is to be filled for a conversation to come to *stage*; None: no copy is needed."""
     if pin.copied or (stage is pin.stage and pin.decision.mirror is None):
         return None

@@ -28,8 +28,20 @@ async def leased(
 ) -> AsyncIterator[None]:
     """Hold the lease *name* in a block. `ConflictError`, whose text is *busy*: another process has it, or has got it since."""
     holder = uuid4().hex
-    if not await leases.hold(name, holder, seconds=HELD):
-        raise ConflictError(busy)
+    try:
+        if not await leases.hold(name, holder, seconds=HELD):
+            raise ConflictError(busy)
+        async with _kept(leases, name, holder, busy, sleep):
+            yield
+    finally:
+        await leases.release(name, holder)
+
+
+@asynccontextmanager
+async def _kept(
+    leases: Leases, name: str, holder: str, busy: str, sleep: Callable[[float], Coroutine[None, None, None]]
+) -> AsyncIterator[None]:
+    """Renew a lease as long as the block runs, and call that off once somebody else has the lease."""
     keeper = asyncio.create_task(_keep(leases, name, holder, sleep))
     block = asyncio.current_task()
     assert block is not None
@@ -43,7 +55,6 @@ async def leased(
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
-        await leases.release(name, holder)
 
 
 async def _keep(
