@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -138,6 +139,7 @@ class Migration(RuleBasedStateMachine):
             self.runner.close()
 
 
+@pytest.mark.timeout(60 * EXAMPLES)
 def test_whatever_happens_on_the_way_each_acknowledged_message_is_there_once() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves this one untyped
         Migration, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS)

@@ -12,9 +12,9 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -42,7 +42,7 @@ from twilio_compat.rollout.copying import Tools as CopyingTools
 from twilio_compat.rollout.opening import with_rollout
 from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.reconcile import reconcile
-from twilio_compat.rollout.stages import DECISIONS, Side, Stage
+from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.tail import Tails
 from twilio_compat.settings import Settings
 
