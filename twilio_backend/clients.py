@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -85,6 +86,14 @@ def _counting() -> aiohttp.TraceConfig:
     return trace
 
 
+_comes_back: ContextVar[bool] = ContextVar("comes_back", default=False)
+
+
+def come_back_yourself() -> None:
+    """Have the running task, and those that it starts, make one attempt at each request: it looks again anyway."""
+    _comes_back.set(True)
+
+
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client has no types
     """The ``http_client``. `close` ends it for good."""
 
@@ -153,7 +162,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the official client 
                 else is_repeatable and kind is not Kind.REFUSED
             )
             pause = self.backoff.pause(attempt, self.chance(), None if response is None else response.headers)
-            if not repeatable or self.clock() + pause >= until:
+            if _comes_back.get() or not repeatable or self.clock() + pause >= until:
                 raise _raised(kind, error, response, method, url)
             await self.sleep(pause)
             attempt += 1

@@ -10,7 +10,7 @@ with. `twilio_backend.views` makes events of what has changed; each is told once
 What is not seen: that somebody types; edits and deletions of messages further back than 1000; a message that was deleted
 before the next look; a conversation's newest state alone is told where it changed twice. A user's look costs one request,
 one for each hundred of their conversations, and two for each conversation; many of them take long, and Twilio may answer
-429, which delays news and loses none.
+429, which delays news and loses none. A look makes one attempt at each request, so that an interruption is told at once.
 
 A message that was sent in the second in which the user was added counts as news, since Twilio tells times to the second.
 
@@ -28,7 +28,7 @@ from typing import Final, Literal
 
 from twilio_backend import records
 from twilio_backend.authority import Authority, is_account
-from twilio_backend.clients import Sleep, segment
+from twilio_backend.clients import Sleep, come_back_yourself, segment
 from twilio_backend.conversations import Conversations
 from twilio_backend.errors import translated
 from twilio_backend.listing import pages
@@ -105,6 +105,7 @@ class EventSource:
             await self._end(each)
 
     async def _follow(self, follower: Follower, queue: asyncio.Queue[Event | None]) -> None:
+        come_back_yourself()
         try:
             if is_account(follower.actor):
                 queue.put_nowait(Synchronized(conversations=()))

@@ -44,9 +44,10 @@ class Deployment:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._resources.aclose()
 
-    def backend(self, **changes: Any) -> TwilioBackend:
-        """Open another backend, as another process would."""
-        backend = TwilioBackend(self.twilio.settings(**changes), sleep=self._sleep, chance=lambda: 0.5)
+    def backend(self, *, is_patient: bool = False, **changes: Any) -> TwilioBackend:
+        """Open another backend, as another process would; one that *is_patient* really waits."""
+        sleep = asyncio.sleep if is_patient else self._sleep
+        backend = TwilioBackend(self.twilio.settings(**changes), sleep=sleep, chance=lambda: 0.5)
         self._resources.push_async_callback(backend.close)
         return backend
 
