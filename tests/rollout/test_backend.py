@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,12 @@ from tests.rollout.deployment import (
     room,
     send,
 )
-from twilio_compat.records import MessageChanges
+from tests.support.waiting import eventually
+from twilio_compat.account import ConversationQuery
+from twilio_compat.records import ConversationChanges, MessageChanges, Timers
+from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.timers import has_timers
 
 
 @pytest.fixture
@@ -34,8 +38,8 @@ async def test_what_is_off_is_at_twilio_alone(deployment: RolloutDeployment) -> 
     sent = await send(backend, made.sid, "hello 🙂")
     at_twilio = await listed(deployment.twilio.backend, made.sid)
     assert [(sent.sid, "hello 🙂")] == [(each.sid, each.body) for each in at_twilio]
-    acs = backend.office.sides.acs
-    assert [] == [each async for each in _all_conversations(acs)]
+    on_acs = backend.office.sides.acs.conversations
+    assert [] == await on_acs.page(ACCOUNT, ConversationQuery(), after=None, limit=100)
 
 
 async def test_in_dualwrite_acs_gets_the_same_under_the_same_names(deployment: RolloutDeployment) -> None:
@@ -71,8 +75,32 @@ async def test_a_conversation_goes_all_the_way_and_back(deployment: RolloutDeplo
     assert expected == [(each.index, each.sid, each.body) for each in await listed(backend, made.sid)]
 
 
-async def _all_conversations(backend):  # type: ignore[no-untyped-def]
-    from twilio_compat.account import ConversationQuery
+async def test_timers_run_at_the_authority_alone(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("dualwrite")
+    made = await room(backend, "bob")
+    await send(backend, made.sid, "from which on they run")
+    await backend.conversations.update(
+        ACCOUNT, made.sid, ConversationChanges(timers=Timers(inactive="PT1H", closed="PT2H"))
+    )
+    await drained(backend, made.sid)
+    assert (True, False) == await with_timers(backend, deployment, made.sid)
+    await moved(backend, made.sid, Stage.LIVE)
+    await until_equal((False, True), lambda: with_timers(backend, deployment, made.sid))
+    on_acs = await backend.conversations.get(ACCOUNT, made.sid)
+    assert on_acs.timers.inactive in ("PT3599S", "PT3600S", "PT3601S")
+    await moved(backend, made.sid, Stage.SHADOW)
+    await until_equal((True, False), lambda: with_timers(backend, deployment, made.sid))
 
-    for each in await backend.conversations.page(ACCOUNT, ConversationQuery(), after=None, limit=100):
-        yield each
+
+async def with_timers(backend: RolloutBackend, deployment: RolloutDeployment, sid: str) -> tuple[bool, bool]:
+    """Say whether a conversation has timers at Twilio, and on ACS."""
+    at_twilio = await deployment.twilio.backend.conversations.get(ACCOUNT, sid)
+    on_acs = await backend.office.sides.acs.conversations.get(ACCOUNT, sid)
+    return has_timers(at_twilio), has_timers(on_acs)
+
+
+async def until_equal(expected: object, found: Callable[[], Awaitable[object]]) -> None:
+    async def holds() -> bool:
+        return await found() == expected
+
+    await eventually(holds)

@@ -31,6 +31,7 @@ from twilio_compat.events import Event
 from twilio_compat.records import Actor, ConversationLimits, IssuedIdentity
 from twilio_compat.rollout.assembly import Shared, assemble
 from twilio_compat.rollout.conversations import RolloutConversations
+from twilio_compat.rollout.events import subscribe
 from twilio_compat.rollout.media import RolloutMedia
 from twilio_compat.rollout.messages import RolloutMessages
 from twilio_compat.rollout.participants import RolloutParticipants
@@ -158,8 +159,6 @@ class RolloutBackend:
     def subscribe(self, actor: Actor) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open the actor's event stream, one of both sides; as `Backend.subscribe`."""
         self.look_after()
-        from twilio_compat.rollout.events import subscribe
-
         return subscribe(self.office, actor)
 
     def look_after(self) -> None:

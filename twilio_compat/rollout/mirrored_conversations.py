@@ -1,7 +1,7 @@
 """Conversations at the mirror.
 
 Timers are not set there: the authority's move the conversation, and the mirror is told of its state. They are set when a
-conversation is handed over (`hand_over_timers`).
+conversation is handed over (`twilio_compat.rollout.tail`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
 from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.timers import has_timers
 from twilio_compat.sameness import same
 
 
@@ -102,7 +103,7 @@ def changes_between(found: ConversationRecord, wanted: ConversationRecord) -> Co
         unique_name=UNCHANGED if found.unique_name == wanted.unique_name else wanted.unique_name,
         attributes=UNCHANGED if same(found.attributes, wanted.attributes) else wanted.attributes,
         state=UNCHANGED if found.state.current == wanted.state.current else wanted.state.current,
-        timers=UNCHANGED if found.timers == Timers() else Timers(),
+        timers=Timers() if has_timers(found) else UNCHANGED,
     )
 
 

@@ -50,6 +50,9 @@ class RoleNames(Protocol):
     async def there(self, side: Side, role_sid: str) -> str:
         """Return what a role is called there that has a public sid."""
 
+    async def close(self) -> None:
+        """Ask nobody any more."""
+
 
 class Noted:
     """A write that is under way. What it makes is named by `made`, so that the mirror knows what to look at."""
@@ -196,6 +199,7 @@ class Office:
         """Look at nothing any more."""
         await self.outbox.close()
         await self.shadow.close()
+        await self.roles.close()
         await self._ever_live.close()
         await self.pins.close()
         await self.sids.close()

@@ -19,13 +19,21 @@ from typing import Final
 
 from twilio_compat.account import account_actor
 from twilio_compat.errors import NotFoundError, TwilioCompatError
-from twilio_compat.records import Actor, ConversationRecord, Direction, MessageRecord, ParticipantRecord
+from twilio_compat.records import (
+    Actor,
+    ConversationChanges,
+    ConversationRecord,
+    Direction,
+    MessageRecord,
+    ParticipantRecord,
+)
 from twilio_compat.rollout.comparison import compare
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry, What
 from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.timers import has_timers, timers_of
 
 TAIL: Final = 100
 """How many of the newest messages are looked at."""
@@ -51,6 +59,8 @@ class Tails:
                 return False
             behind = await self.behind(pin, side)
             await self._office.outbox.add(side, *behind)
+            if not behind:
+                await self._hand_over_timers(pin, side)
         except TwilioCompatError as error:
             _log.warning("Whether %s has all of %s is unknown: %s", side, pin.conversation_sid, error)
             return False
@@ -68,6 +78,19 @@ class Tails:
             *await self._participants(pin, here, there),
             *await self._messages(pin, here, there),
         ]
+
+    async def _hand_over_timers(self, pin: Pin, side: Side) -> None:
+        """Give *side* the timers, which a mirror does not have, and have the other one told to forget them."""
+        here, there = await self._office.place(pin, side.other), await self._office.place(pin, side)
+        wanted, found = await self._conversation(here), await self._conversation(there)
+        if wanted is None or found is None or not has_timers(wanted) or has_timers(found):
+            return
+        newest = (await self._newest(here)).values()
+        since = max((each.date_created for each in newest), default=wanted.state.date_updated)
+        changes = ConversationChanges(timers=timers_of(wanted, since))
+        await there.backend.conversations.update(_actor(there), there.sid, changes)
+        late = Entry(what="conversation", conversation_sid=pin.conversation_sid, is_late=True)
+        await self._office.outbox.add(side.other, late)
 
     async def _conversation(self, place: Place) -> ConversationRecord | None:
         try:
