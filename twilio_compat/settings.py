@@ -88,13 +88,12 @@ class Settings:
     poll_interval: float = 1.0
     """Pause between two looks for news, per signed-in user."""
     twilio_poll_interval: float = 2.0
-    """Pause between two looks at Twilio for news, per conversation that somebody follows."""
+    """Pause between two looks at Twilio for news, per user who follows conversations that are there."""
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
     rollout: str | None = None
     """How far conversations are to have come from Twilio to ACS: rules (`twilio_compat.rollout.rules`), or ``openfeature``
-    for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio. Nothing acts on it yet,
-    so `open_backend` refuses it.
+    for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio.
     """
     rollout_sample: float = 0.1
     """Share of the reads, from 0 to 1, that are repeated on the mirror to be compared, where a stage says so."""
