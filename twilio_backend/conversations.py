@@ -170,7 +170,7 @@ class Conversations:
                 place.get_page_async(url) if url else place.page_async(state=state, page_size=PAGE_SIZE)
             )
         while page is not None and len(found) < limit:
-            at, items = await _url_of(page), []
+            at = _url_of(page)
             with translated():
                 items = [records.conversation(each) for each in page]
             sids = [each.sid for each in items]
@@ -255,7 +255,8 @@ class Conversations:
             self._bookmarks.popitem(last=False)
 
 
-async def _url_of(page: object) -> str | None:
+def _url_of(page: object) -> str | None:
+    """Return where a page was found, which Twilio says in it."""
     meta = getattr(page, "_payload", {}).get("meta", {})
     url = meta.get("url")
     return url if isinstance(url, str) else None
