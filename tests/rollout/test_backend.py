@@ -54,7 +54,7 @@ async def test_in_dualwrite_acs_gets_the_same_under_the_same_names(deployment: R
     assert expected == await on_side(backend, made.sid, Side.ACS)
     here = await backend.office.sides.acs.participants.list(ACCOUNT, made.sid)
     there = await deployment.twilio.backend.participants.list(ACCOUNT, made.sid)
-    assert [(each.sid, each.identity) for each in there] == [(each.sid, each.identity) for each in here]
+    assert {(each.sid, each.identity) for each in there} == {(each.sid, each.identity) for each in here}
 
 
 async def test_a_conversation_goes_all_the_way_and_back(deployment: RolloutDeployment) -> None:
