@@ -201,10 +201,11 @@ class MirroredMessages:
     # Changing
 
     async def _change(self, there: Place, found: MessageRecord, wanted: MessageRecord) -> None:
+        is_same_subject = found.subject == wanted.subject or there.side is Side.TWILIO  # which does not say
         changes = MessageChanges(
             body=UNCHANGED if (found.body or "") == (wanted.body or "") else wanted.body or "",
             attributes=UNCHANGED if same(found.attributes, wanted.attributes) else wanted.attributes,
-            subject=UNCHANGED if found.subject == wanted.subject else wanted.subject or "",
+            subject=UNCHANGED if wanted.subject is None or is_same_subject else wanted.subject,
             author=UNCHANGED if found.author == wanted.author or not wanted.author else wanted.author,
         )
         is_late = abs(found.date_updated - wanted.date_updated) > PRECISION
@@ -275,7 +276,6 @@ def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
     return (
         one.author == other.author
         and (one.body or "") == (other.body or "")
-        and (one.subject or "") == (other.subject or "")
         and same(one.attributes, other.attributes)
         and len(one.media) == len(other.media)
         and _is_at(one.date_created, other.date_created)

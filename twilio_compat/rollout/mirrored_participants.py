@@ -54,11 +54,7 @@ class MirroredParticipants:
         return {each.sid: each for each in public}
 
     async def _upsert(self, there: Place, wanted: ParticipantRecord, found: ParticipantRecord | None) -> None:
-        if wanted.type != "chat":
-            raise TranslationGapError(
-                f"The participant {wanted.sid} is reached by {wanted.type}, which ACS cannot do; a conversation with "
-                "such a participant stays at Twilio"
-            )
+        check_chat(wanted)
         if found is not None and there.side is Side.ACS and found.sid != wanted.sid:
             await self._delete(there, found)  # who left, and came back
             found = None
@@ -124,3 +120,12 @@ class MirroredParticipants:
             )
         except NotFoundError:
             return
+
+
+def check_chat(participant: ParticipantRecord) -> None:
+    """Refuse somebody whom ACS cannot reach. `TranslationGapError`."""
+    if participant.type != "chat":
+        raise TranslationGapError(
+            f"The participant {participant.sid} is reached by {participant.type}, which ACS cannot do; a conversation with "
+            "such a participant stays at Twilio"
+        )
