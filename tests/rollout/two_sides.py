@@ -11,7 +11,6 @@ from acs_backend import AcsBackend
 from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment
 from tests.rollout.clock import Clock
-from twilio_compat.account import AccountBackend
 from twilio_compat.records import MediaRecord
 from twilio_compat.rollout.kill_switch import KillSwitch
 from twilio_compat.rollout.office import Office
@@ -48,8 +47,10 @@ class SameRoles:
     async def there(self, side: Side, role_sid: str) -> str:
         return role_sid
 
+    async def close(self) -> None: ...
 
-async def _carried(_: AccountBackend, __: AccountBackend, media: MediaRecord) -> MediaRecord:
+
+async def _carried(_: Sides, __: Side, media: MediaRecord) -> MediaRecord:
     return media
 
 

@@ -5,12 +5,14 @@ Theory of operation
 There are two moves that need it: from off, where ACS is to have what Twilio has; and back from complete, where Twilio is to
 have what was written on ACS since.
 
-1. `Pins.begin_copy`: from now on what is written is noted for the mirror, and waits there (`Pin.copied` is False).
+1. `Pins.set`, so that nothing takes the conversation back; and `Pins.begin_copy`: from now on what is written is noted for
+   the mirror, and waits there (`Pin.copied` is False).
 2. The conversation, its members and its messages are compared with what the mirror has, both read as streams from beginning
    to end, and where they differ the mirror is made equal, thing by thing and in order (`twilio_compat.rollout.mirror`). So
    where the mirror is, is how far it has come: a process that dies leaves nothing behind, and another one goes on.
 3. A write that began before the first step may be under way for as long as a request may take. After that the same is done
    once more; that finds little.
+   What is written meanwhile is not copied but carried out after the last step; so a copy ends, however busy it is.
 4. Both sides are compared completely (`twilio_compat.rollout.reconcile`). In a conversation that goes on something always
    differs, but not the same twice with another pass between: what does is told, and the conversation stays as it is.
 5. `Pins.all_copied`: what waits is carried out, and the conversation may go on to the stage that was asked for.
@@ -39,7 +41,7 @@ from twilio_compat.rollout.reconcile import Report, paired, reconcile
 from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.survey import survey, to_be_written
 from twilio_compat.rollout.target import Target
-from twilio_compat.rollout.walking import actor_at, each_message
+from twilio_compat.rollout.walking import actor_at, each_message, newest_index
 
 AT_ONCE: Final = 10
 """Messages that are sent between two looks at how far it has come: as many as ACS takes at once."""
@@ -172,9 +174,11 @@ class _Copy:
     async def run(self) -> Report:
         """Copy, and let what waited be carried out. `ServiceUnavailableError` where both sides stay different."""
         sid = self._plan.conversation_sid
+        await self._office.pins.set(
+            sid, self._plan.stage
+        )  # first: what is wanted so far may be what there is
         pin = await self._office.pins.begin_copy(sid)
         began = self._tools.clock()
-        await self._office.pins.set(sid, self._plan.stage)
         await self._pass(pin)
         await self._wait_until(began + self._deadline + GRACE)
         report = await self._settled(pin)
@@ -195,15 +199,17 @@ class _Copy:
         raise ServiceUnavailableError(_words(report))
 
     async def _pass(self, pin: Pin) -> None:
-        """Make the mirror equal, from beginning to end; it is closed last."""
+        """Make the mirror equal, from the beginning to what is the end now; it is closed last."""
         await self._apply(pin, self._entry("conversation"))
         await self._apply(pin, self._entry("participant"))
         here = await self._office.place(pin, at_once=True)
         there = await self._office.place(pin, here.side.other, at_once=True)
-        tally = _Tally(self._tools.clock())
+        tally, newest = _Tally(self._tools.clock()), await newest_index(here)
         missing: list[MessageRecord] = []
         async with aclosing(each_message(here)) as these, aclosing(each_message(there)) as those:
             async for one, other in paired(these, those):
+                if one is not None and one.index > newest:
+                    break
                 for each in to_be_written(there, one, other):
                     if each is one and other is None:
                         missing.append(each)
@@ -215,7 +221,7 @@ class _Copy:
                     await self._send(pin, missing, tally)
                 self._tell_copying(there.side, tally)
         await self._send(pin, missing, tally)
-        self._tell_copying(there.side, tally)
+        self._tell_copying(there.side, tally, at_once=True)
         await self._apply(pin, self._entry("conversation"))
 
     async def _send(self, pin: Pin, missing: list[MessageRecord], tally: _Tally) -> None:
@@ -239,7 +245,7 @@ class _Copy:
             self._tell(Phase.WAITING, self._total, 0, left)
             await self._tools.sleep(min(left, 1.0))
 
-    def _tell_copying(self, side: Side, tally: _Tally) -> None:
+    def _tell_copying(self, side: Side, tally: _Tally, *, at_once: bool = False) -> None:
         self._total = max(self._total, tally.looked)
         left = min(self._total - tally.looked, max(0, self._plan.missing - tally.written))
         seconds = self._tools.clock() - tally.began
@@ -248,11 +254,12 @@ class _Copy:
             tally.looked,
             tally.written,
             seconds_left(side, left, written=tally.written, seconds=seconds),
+            at_once=at_once,
         )
 
-    def _tell(self, phase: Phase, done: int, written: int, left: float) -> None:
+    def _tell(self, phase: Phase, done: int, written: int, left: float, *, at_once: bool = True) -> None:
         now = self._tools.clock()
-        if now - self._told_at >= TOLD_EVERY or phase is not Phase.COPYING or done == self._total:
+        if at_once or now - self._told_at >= TOLD_EVERY:
             self._told_at = now
             self._told(_progress(self._plan, phase, done, written, left, total=self._total))
 

@@ -48,6 +48,14 @@ async def each_message(place: Place) -> AsyncGenerator[MessageRecord, None]:
                 yield each
 
 
+async def newest_index(place: Place) -> int:
+    """Return the public index of the newest message at a place; -1 without any."""
+    page = await place.backend.messages.page(
+        actor_at(place), place.sid, size=1, anchor=None, direction=Direction.BACKWARDS
+    )
+    return max((each.index for each in place.public.page(page).items), default=-1)
+
+
 async def _paged(place: Place, actor: Actor) -> AsyncGenerator[Sequence[MessageRecord], None]:
     anchor: int | None = None
     while True:
