@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,13 @@ class RolloutDeployment:
     settings: Settings
     resources: AsyncExitStack
 
+    def with_rollout(self, rollout: str, **more: Any) -> Settings:
+        """Return the settings of a process."""
+        return replace(self.settings, rollout=rollout, **more)
+
     def open(self, rollout: str = "off", **more: Any) -> RolloutBackend:
         """Open a backend over both sides, as another process would."""
-        given = {each.name: getattr(self.settings, each.name) for each in fields(Settings)}
-        backend = open_backend(Settings(**(given | {"rollout": rollout} | more)))
+        backend = open_backend(self.with_rollout(rollout, **more))
         assert isinstance(backend, RolloutBackend)
         self.resources.push_async_callback(backend.close)
         return backend

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from twilio_compat.account import AccountBackend, account_actor
-from twilio_compat.errors import ConfigurationError, NotFoundError
+from twilio_compat.errors import ConfigurationError, NotFoundError, TwilioCompatError
 from twilio_compat.rest.call import Answer, Call, Handler, Page, Redirect
 from twilio_compat.rest.errors import Problem, is_foreseen, not_allowed, not_found, problem_of
 from twilio_compat.rest.handlers import HANDLERS
@@ -25,7 +25,10 @@ from twilio_compat.rest.http import Request, Response, Target, target_of
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.paging import envelope
 from twilio_compat.rest.parameters import PAGING, is_text, read_paging, read_values
+from twilio_compat.rest.passing import Asked, Passed, Passing
 from twilio_compat.rest.routes import VERSION, Match, Route, Routes
+from twilio_compat.rollout.backend import RolloutBackend
+from twilio_compat.rollout.target import DRAWN
 
 WEBHOOK_HEADER: Final = "x-twilio-webhook-enabled"
 
@@ -68,6 +71,7 @@ class Application:
     ) -> None:
         """Serve *backend*, that of the default service. Without an account sid one is made of the service's."""
         self._backend = backend
+        self._passing = Passing(backend) if isinstance(backend, RolloutBackend) else None
         self._account_sid = account_sid or f"AC{backend.service_sid[2:]}"
         self._handlers = handlers
         self._clock = clock
@@ -83,6 +87,40 @@ class Application:
             return Response(status, text, self._headers(began) | more)
         finally:
             self._running -= 1
+
+    async def answer(self, request: Request) -> Response | Passed:
+        """Answer a request, unless it is Twilio's to answer. `ConfigurationError`."""
+        if self._passing is None:
+            return await self.handle(request)
+        drawn = DRAWN.set(None)
+        try:
+            return await self._passed(self._passing, request) or await self.handle(request)
+        except ConfigurationError:
+            raise
+        except TwilioCompatError as error:
+            status, text, more = _problem(problem_of(error, template="", path=request.url))
+            return Response(status, text, more)
+        finally:
+            DRAWN.reset(drawn)
+
+    async def _passed(self, passing: Passing, request: Request) -> Passed | None:
+        try:
+            asked = self._asked(request)
+        except _RefusedError:
+            return Passed()  # what is not known here may be at Twilio
+        parameters, names = asked.target.parameters, asked.names
+        service_sid = names["ChatServiceSid"] if asked.route.is_scoped else None
+        question = Asked(asked.route.operation, names, parameters, service_sid)
+        return await passing.decide(question, lambda status, _: self._configure(request, status))
+
+    async def _configure(self, request: Request, status: int) -> None:
+        """Have webhooks configured on ACS as they are at Twilio by now."""
+        assert isinstance(self._backend, RolloutBackend), "nothing passes without a rollout"
+        if status // 100 != 2:
+            return
+        acs = Application(self._backend.office.sides.acs, account_sid=self._account_sid)
+        if (done := await acs.handle(request)).status // 100 != 2:
+            _log.warning("Webhooks could not be configured for ACS as they are at Twilio: %s", done.text)
 
     def methods(self, path: str) -> frozenset[str]:
         """Return how *path*, which is encoded, can be asked: with none, if there is nothing."""

@@ -3,6 +3,9 @@
 twilio-python gives every request to its ``http_client``, with the absolute url. Those to Conversations and to its media
 service, at whatever edge and region, are taken to the portal; all others go to the client that is wrapped, which is the
 one that the application would have had otherwise. So a ``base_url`` that leads elsewhere goes on leading there.
+
+While a rollout runs, some of those are Twilio's to answer (`twilio_compat.rest.passing`), and go to the wrapped client as
+they came, in the thread or on the loop of who asks. That a conversation's requests pass is known for `KNOWN` seconds.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from requests.exceptions import ReadTimeout
 from twilio.http import AsyncHttpClient, HttpClient
@@ -22,7 +26,10 @@ from twilio_compat.rest.app import Application
 from twilio_compat.rest.call import Body
 from twilio_compat.rest.deployment import Deployment
 from twilio_compat.rest.http import Pairs, Request, Response
+from twilio_compat.rest.passing import Passed, tell
 from twilio_compat.rest.portal import Portal
+
+T = TypeVar("T")
 
 Fields: TypeAlias = "dict[str, object] | None"
 Headers: TypeAlias = "dict[str, str] | None"
@@ -32,8 +39,13 @@ _OURS: Final = re.compile(
     r"https?://(?P<product>conversations|mcs)(?:\.[\w-]+){0,2}\.twilio\.com(?::\d+)?/v1/",
     re.ASCII | re.IGNORECASE,
 )
+_CONVERSATION: Final = re.compile(r"/v1((?:/Services/[^/?]+)?/Conversations/[^/?]+)")
+KNOWN: Final = 0.5
+"""Seconds for which a conversation that is Twilio's alone counts as that; with the second that a pin may be old this is
+less than `twilio_compat.rollout.pins.GRACE`."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _PIECE: Final = 64 * 1024
+MOST_KNOWN: Final = 10_000
 _log = logging.getLogger("twilio.http_client")
 
 
@@ -48,6 +60,28 @@ class Server(Protocol):
         """Say which it is. `ConfigurationError`."""
 
 
+class Passes:
+    """Which conversations are known to be Twilio's alone. Use from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Know of none. *clock* is in seconds."""
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def knows(self, uri: str) -> bool:
+        """Say whether a request is about one of them."""
+        found = _CONVERSATION.search(uri)
+        return found is not None and self._until.get(found[1], 0.0) > self._clock()
+
+    def note(self, uri: str) -> None:
+        """Note that a request about a conversation passes, if it is about one."""
+        if (found := _CONVERSATION.search(uri)) is None:
+            return
+        if len(self._until) >= MOST_KNOWN:
+            self._until.clear()
+        self._until[found[1]] = self._clock() + KNOWN
+
+
 class InProcessHttpClient(HttpClient):  # type: ignore[misc]  # twilio-python has no types
     """For a `Client` whose methods block."""
 
@@ -56,6 +90,7 @@ class InProcessHttpClient(HttpClient):  # type: ignore[misc]  # twilio-python ha
         super().__init__(_logger_of(wrapped), False, _timeout_of(wrapped))
         self._wrapped = wrapped
         self._server = server
+        self._passes = Passes()
 
     def __getattr__(self, name: str) -> Any:
         """Find here what an application knows of its own client, such as its session."""
@@ -73,14 +108,28 @@ class InProcessHttpClient(HttpClient):  # type: ignore[misc]  # twilio-python ha
         allow_redirects: bool = False,
     ) -> TwilioResponse:
         """Answer a request, or pass it on. `requests.exceptions.ReadTimeout` after *timeout* seconds."""
-        if not _OURS.match(uri):
-            return self._wrapped.request(method, uri, params, data, headers, auth, timeout, allow_redirects)
-        work, seconds = _begin(self, method, uri, params, data, headers), _seconds(self, timeout)
+
+        def passed() -> TwilioResponse:
+            there = elsewhere(self._server, uri)
+            return self._wrapped.request(method, there, params, data, headers, auth, timeout, allow_redirects)
+
+        if not _OURS.match(uri) or self._passes.knows(uri):
+            return passed()
+        work, seconds = _begin(method, uri, params, data, headers), _seconds(self, timeout)
+        response = self._run(work, seconds)
+        if isinstance(response, Response):
+            return _end(self, (method, uri, params, headers), response)
+        self._passes.note(uri)
+        answer = passed()
+        if (then := response.then) is not None:
+            self._run(lambda _: tell(then, answer.status_code, answer.text), None)
+        return answer
+
+    def _run(self, work: Callable[[Application], Awaitable[T]], seconds: float | None) -> T:
         try:
-            response = self._server.portal.run(self._server.deployment(), work, seconds)
+            return self._server.portal.run(self._server.deployment(), work, seconds)
         except TimeoutError as error:
             raise ReadTimeout(str(error)) from error
-        return _end(self, response)
 
 
 class AsyncInProcessHttpClient(AsyncHttpClient):  # type: ignore[misc]  # twilio-python has no types
@@ -91,6 +140,7 @@ class AsyncInProcessHttpClient(AsyncHttpClient):  # type: ignore[misc]  # twilio
         super().__init__(_logger_of(wrapped), True, _timeout_of(wrapped))
         self._wrapped = wrapped
         self._server = server
+        self._passes = Passes()
 
     def __getattr__(self, name: str) -> Any:
         """Find here what an application knows of its own client, such as its session."""
@@ -108,12 +158,26 @@ class AsyncInProcessHttpClient(AsyncHttpClient):  # type: ignore[misc]  # twilio
         allow_redirects: bool = False,
     ) -> TwilioResponse:
         """Answer a request, or pass it on. `TimeoutError` after *timeout* seconds."""
-        if not _OURS.match(uri):
-            passed = self._wrapped.request(method, uri, params, data, headers, auth, timeout, allow_redirects)
-            return await cast("Awaitable[TwilioResponse]", passed)
-        work, seconds = _begin(self, method, uri, params, data, headers), _seconds(self, timeout)
-        future = self._server.portal.submit(self._server.deployment(), work)
-        return _end(self, await asyncio.wait_for(asyncio.wrap_future(future), seconds))
+
+        async def passed() -> TwilioResponse:
+            there = elsewhere(self._server, uri)
+            sent = self._wrapped.request(method, there, params, data, headers, auth, timeout, allow_redirects)
+            return await cast("Awaitable[TwilioResponse]", sent)
+
+        if not _OURS.match(uri) or self._passes.knows(uri):
+            return await passed()
+        work, seconds = _begin(method, uri, params, data, headers), _seconds(self, timeout)
+        response = await asyncio.wait_for(self._submit(work), seconds)
+        if isinstance(response, Response):
+            return _end(self, (method, uri, params, headers), response)
+        self._passes.note(uri)
+        answer = await passed()
+        if (then := response.then) is not None:
+            await self._submit(lambda _: tell(then, answer.status_code, answer.text))
+        return answer
+
+    def _submit(self, work: Callable[[Application], Awaitable[T]]) -> asyncio.Future[T]:
+        return asyncio.wrap_future(self._server.portal.submit(self._server.deployment(), work))
 
 
 def in_process(wrapped: HttpClient, server: Server) -> HttpClient:
@@ -128,17 +192,24 @@ def in_process(wrapped: HttpClient, server: Server) -> HttpClient:
 
 
 def _begin(
-    client: HttpClient, method: str, uri: str, params: Fields, data: object, headers: Headers
-) -> Callable[[Application], Awaitable[Response]]:
+    method: str, uri: str, params: Fields, data: object, headers: Headers
+) -> Callable[[Application], Awaitable[Response | Passed]]:
     request = to_request(method, uri, params, data, headers)
-    if client.logger.isEnabledFor(logging.INFO):
-        client.log_request({"method": request.method, "url": uri, "params": params, "headers": headers})
-    return lambda application: application.handle(request)
+    return lambda application: application.answer(request)
 
 
-def _end(client: HttpClient, response: Response) -> TwilioResponse:
+def elsewhere(server: Server, uri: str) -> str:
+    """Return where a request goes that is Twilio's to answer: to the setting ``twilio_url``, if that is set."""
+    if not _OURS.match(uri) or (url := server.deployment().settings.twilio_url) is None:
+        return uri
+    return url.rstrip("/") + uri[uri.index("/v1/") :]
+
+
+def _end(client: HttpClient, asked: tuple[str, str, Fields, Headers], response: Response) -> TwilioResponse:
     answer = TwilioResponse(response.status, response.text, dict(response.headers))
     if client.logger.isEnabledFor(logging.INFO):
+        method, uri, params, headers = asked
+        client.log_request({"method": method.upper(), "url": uri, "params": params, "headers": headers})
         client.log_response(answer.status_code, answer)
     return answer
 

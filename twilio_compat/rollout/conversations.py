@@ -14,7 +14,7 @@ from twilio_compat.records import Actor, ConversationChanges, ConversationDraft,
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.stages import DECISIONS, Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.target import DRAWN, Target
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class RolloutConversations:
     async def create(self, actor: Actor, draft: ConversationDraft) -> ConversationRecord:
         """As `Conversations.create`."""
         name, creator = draft.unique_name, draft.created_by or actor.identity
-        target = Target.new(service=self._office.service_sid, unique_name=name, creator=creator)
+        service = self._office.service_sid
+        target = DRAWN.get() or Target.new(service=service, unique_name=name, creator=creator)
         stage = await self._office.pins.new(target)
         if DECISIONS[stage].authority is Side.TWILIO:
             return await self._create_at_twilio(actor, draft, target, stage)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 from uuid import uuid4
 
 from twilio_compat.errors import ArgumentError
@@ -41,6 +42,11 @@ class Target:
     def targeting_key(self) -> str:
         """What percentages go by."""
         return self.key or self.conversation_sid or ""
+
+
+DRAWN: Final[ContextVar[Target | None]] = ContextVar("twilio_compat.rollout.drawn", default=None)
+"""The target by which a face has asked the flag already for the conversation that is being made in this context. Its key
+may have been drawn, and another one would give another answer."""
 
 
 class Flag(Protocol):

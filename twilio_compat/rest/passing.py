@@ -1,0 +1,206 @@
+"""What is passed on to Twilio untouched, while a rollout runs: all that Twilio alone has the authority over.
+
+A request is *about* something, which its operation says (`about`). What is about a conversation passes while that is off
+and never was live; what lists conversations passes until ACS has the authority over any; what is about the account,
+its users, roles, services and settings passes always, since those are Twilio's until the rollout is over. Everything
+else is translated, and the rollout's backend finds the side.
+
+Some of what passes ACS has to know as well (`Passed.then`): users are mirrored, and webhooks are configured there, too, so
+that those of conversations on ACS are called.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from twilio_compat.account import SYSTEM, account_actor
+from twilio_compat.errors import NotFoundError, TwilioCompatError
+from twilio_compat.rest.http import Pairs
+from twilio_compat.rest.lookup import is_sid
+from twilio_compat.rest.operations import Operation
+from twilio_compat.rollout.backend import RolloutBackend
+from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.target import DRAWN, Target
+
+_log = logging.getLogger(__name__)
+
+Then: TypeAlias = Callable[[int, str], Awaitable[None]]
+"""What to do with the status and the text that Twilio answers."""
+
+
+class About(Enum):
+    """What an operation is about."""
+
+    CONVERSATION = auto()
+    """One conversation, which its path names."""
+    NEW = auto()
+    """A conversation that is to be made."""
+    CONVERSATIONS = auto()
+    """Whichever conversations there are, or files, which either side may have."""
+    USER = auto()
+    """A user, of whom ACS is told."""
+    WEBHOOKS = auto()
+    """How webhooks are configured, which counts on ACS as well."""
+    ACCOUNT = auto()
+    """What Twilio alone has."""
+
+
+_BY_RESOURCE: Final[Mapping[str, About]] = {
+    "conversations": About.CONVERSATION,
+    "messages": About.CONVERSATION,
+    "receipts": About.CONVERSATION,
+    "participants": About.CONVERSATION,
+    "webhooks": About.CONVERSATION,
+    "user_conversations": About.CONVERSATION,
+    "conversation_with_participants": About.NEW,
+    "participant_conversations": About.CONVERSATIONS,
+    "media": About.CONVERSATIONS,
+    "users": About.USER,
+    "configuration.webhooks": About.WEBHOOKS,
+    "services.configuration.webhooks": About.WEBHOOKS,
+}
+_BY_KEY: Final[Mapping[str, About]] = {
+    "conversations.create": About.NEW,
+    "conversations.list": About.CONVERSATIONS,
+    "user_conversations.list": About.CONVERSATIONS,
+    "users.list": About.ACCOUNT,
+    "users.fetch": About.ACCOUNT,
+    "users.create": About.ACCOUNT,
+    "media.create": About.ACCOUNT,
+    "configuration.webhooks.fetch": About.ACCOUNT,
+    "services.configuration.webhooks.fetch": About.ACCOUNT,
+}
+
+
+def about(operation: Operation) -> About:
+    """Return what an operation is about."""
+    return _BY_KEY.get(operation.key) or _BY_RESOURCE.get(operation.resource, About.ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked: an operation, the names in its path, its parameters, and the service if it names one."""
+
+    operation: Operation
+    names: Mapping[str, str]
+    parameters: Pairs
+    service_sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """It passes. ``then`` is to be called with the answer, where ACS has to know of it."""
+
+    then: Then | None = None
+
+
+class Passing:
+    """Decides what passes."""
+
+    def __init__(self, root: RolloutBackend) -> None:
+        """Go by the rollout of *root*, that of the default service."""
+        self._root = root
+
+    async def decide(self, asked: Asked, configure: Then) -> Passed | None:
+        """Say whether a request passes; None: it does not. *configure* does on ACS, too, what configures webhooks.
+
+        Raises what the store raises where nobody can say.
+        """
+        office = await self._office(asked.service_sid)
+        match about(asked.operation):
+            case About.ACCOUNT:
+                return Passed()
+            case About.WEBHOOKS:
+                return Passed(configure)
+            case About.NEW:
+                return await self._new(office or self._root.office, asked)
+            case _ if office is None:
+                return Passed()
+            case About.USER:
+                return Passed(_telling(office, asked.names["Sid"]))
+            case About.CONVERSATIONS:
+                return None if await office.ever_live() else Passed()
+            case About.CONVERSATION:
+                name = asked.names.get("ConversationSid") or asked.names["Sid"]
+                return Passed() if await _is_twilios(office, name) else None
+
+    async def _office(self, service_sid: str | None) -> Office | None:
+        """Return the office of a service; None where ACS has no such service, so that Twilio has everything of it."""
+        if service_sid in (None, self._root.service_sid):
+            return self._root.office
+        try:
+            await self._root.office.sides.acs.of(service_sid)
+        except NotFoundError:
+            return None
+        return (await self._root.of(service_sid)).office
+
+    async def _new(self, office: Office, asked: Asked) -> Passed | None:
+        """Ask the flag, once: who makes the conversation here goes by the same target (`DRAWN`)."""
+        name = dict(asked.parameters).get("UniqueName") or None
+        service = asked.service_sid or office.service_sid
+        target = Target.new(service=service, unique_name=name, creator=SYSTEM)
+        if await office.pins.new(target) is not Stage.OFF:
+            DRAWN.set(target)
+            return None
+        return None if name and await _is_on_acs(office, name) else Passed()
+
+
+async def _is_twilios(office: Office, name: str) -> bool:
+    """Say whether a conversation, by sid or unique name, is off and never was live."""
+    if not is_sid(name, "CH"):
+        return not await _is_on_either(office, name)
+    pin = await office.pins.of(await office.target(name))
+    return pin.stage is Stage.OFF and not pin.was_live
+
+
+async def _is_on_either(office: Office, unique_name: str) -> bool:
+    """Say whether ACS knows a conversation by its unique name that is not Twilio's alone."""
+    try:
+        sid = await office.sides.acs.conversations.sid_of(account_actor(office.service_sid), unique_name)
+    except NotFoundError:
+        return False
+    return not await _is_twilios(office, sid)
+
+
+async def _is_on_acs(office: Office, unique_name: str) -> bool:
+    try:
+        sid = await office.sides.acs.conversations.sid_of(account_actor(office.service_sid), unique_name)
+    except NotFoundError:
+        return False
+    return await office.authority(sid) is Side.ACS
+
+
+def _telling(office: Office, name: str) -> Then:
+    """Return what has ACS told of a user whom a request about *name*, their identity or sid, has changed."""
+
+    async def tell(status: int, text: str) -> None:
+        if status // 100 == 2 and (identity := await _identity(office, name, text)) is not None:
+            await office.outbox.add(Side.ACS, Entry(what="user", sid=identity))
+
+    return tell
+
+
+async def _identity(office: Office, name: str, text: str) -> str | None:
+    if text:
+        return str(json.loads(text)["identity"])
+    if not is_sid(name, "US"):
+        return name
+    try:
+        return (await office.sides.acs.users.by_sid(account_actor(office.service_sid), name)).identity
+    except NotFoundError:
+        return None
+
+
+async def tell(then: Then, status: int, text: str) -> None:
+    """Have ACS know of what Twilio answered; that it cannot is logged, since Twilio has done it."""
+    try:
+        await then(status, text)
+    except TwilioCompatError as error:
+        _log.warning("ACS could not be told of what was changed at Twilio: %s", error)
