@@ -44,6 +44,8 @@ from twilio_compat.settings import Settings
 
 ENTRY_POINT_GROUP = "twilio_compat.backends"
 """Adapters register under this group a callable ``(Settings) -> Backend``."""
+TWILIO = "twilio"
+"""The adapter over Twilio itself, which calls its webhooks."""
 
 
 class Conversations(Protocol):
@@ -251,11 +253,12 @@ def open_backend(settings: Settings) -> Backend:
     from twilio_compat.webhooks.opening import with_webhooks  # which stands on the port, as faces do
 
     if settings.rollout is None:
-        return with_webhooks(_adapter(settings.backend, settings), settings)
+        alone = _adapter(settings.backend, settings)
+        return alone if settings.backend == TWILIO else with_webhooks(alone, settings)
     from twilio_compat.rollout.opening import with_rollout
 
-    twilio = _adapter("twilio", settings)
-    return with_rollout(twilio, with_webhooks(_adapter(settings.backend, settings), settings), settings)
+    acs = with_webhooks(_adapter(settings.backend, settings), settings)
+    return with_rollout(_adapter(TWILIO, settings), acs, settings)
 
 
 def _adapter(name: str, settings: Settings) -> Backend:

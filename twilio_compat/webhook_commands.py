@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ from twilio_compat.account import AccountBackend, Backlog, TakenErrand
 from twilio_compat.backend import open_backend
 from twilio_compat.errors import ConfigurationError
 from twilio_compat.records import JSONObject
+from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.settings import Settings
 from twilio_compat.webhooks.backend import TellingBackend
 from twilio_compat.webhooks.news import QUEUE
@@ -89,11 +91,8 @@ def _run(call: Callable[[AccountBackend], Awaitable[T]]) -> T:
     """Run *call* with the backend that the environment names."""
 
     async def run() -> T:
-        backend = _open(Settings.from_environment())
-        try:
+        async with _opened(Settings.from_environment()) as backend:
             return await call(backend)
-        finally:
-            await backend.close()
 
     return asyncio.run(run())
 
@@ -104,24 +103,27 @@ async def _deliver(settings: Settings) -> Backlog:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    backend = _open(settings)
-    try:
+    async with _opened(settings) as backend:
         backend.look_after()
         await stop.wait()
         await backend.finish()
         return await backend.errands.backlog(QUEUE)
-    finally:
-        await backend.close()
 
 
-def _open(settings: Settings) -> TellingBackend:
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[TellingBackend]:
+    """Open what tells webhooks: of a rollout, the side of ACS, since Twilio calls those of its own conversations."""
     settings.need("connection_string", "to tell webhooks of what happens there")
     backend = open_backend(settings)
-    if not isinstance(backend, TellingBackend):
-        raise ConfigurationError(
-            f"The backend {settings.backend!r} does not serve accounts, so it has no webhooks"
-        )
-    return backend
+    try:
+        found = backend.office.sides.acs if isinstance(backend, RolloutBackend) else backend
+        if not isinstance(found, TellingBackend):
+            raise ConfigurationError(
+                f"The backend {settings.backend!r} does not serve accounts, so it has no webhooks"
+            )
+        yield found
+    finally:
+        await backend.close()
 
 
 # Showing

@@ -19,14 +19,11 @@ def with_rollout(
 
     A test brings *tools* of its own.
     """
+    settings.need("connection_string", "for the side of ACS, while a rollout runs")
+    settings.need(
+        "service_sid", "while a rollout runs: your service at Twilio, which both sides are to mean by it"
+    )
     if not (isinstance(twilio, AccountBackend) and isinstance(acs, AccountBackend)):
-        raise ConfigurationError(
-            "A rollout needs both sides: set COMMUNICATION_SERVICES_CONNECTION_STRING as well as the credentials of Twilio"
-        )
-    if settings.service_sid is None:
-        raise ConfigurationError(
-            "TWILIO_COMPAT_SERVICE_SID is not set; a rollout needs the sid of your service at Twilio, so that both sides "
-            "mean the same by it"
-        )
+        raise ConfigurationError("A rollout needs adapters that serve accounts on both sides")
     sides = Sides(twilio=twilio, acs=acs)
     return RolloutBackend(sides, shared(sides, settings, open_flag(settings.rollout or ""), tools or Tools()))
