@@ -15,7 +15,9 @@ import click
 from twilio_compat.backend import open_backend
 from twilio_compat.content_commands import content
 from twilio_compat.errors import TwilioCompatError
+from twilio_compat.move_command import move
 from twilio_compat.records import IssuedIdentity
+from twilio_compat.rollout_commands import rollout
 from twilio_compat.settings import Settings
 from twilio_compat.webhook_commands import webhooks
 
@@ -54,6 +56,8 @@ def identity(name: str, token: bool, timeout: float, as_json: bool) -> None:
 
 commands.add_command(content)
 commands.add_command(webhooks)
+commands.add_command(rollout)
+commands.add_command(move)
 
 
 def main() -> None:

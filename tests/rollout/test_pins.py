@@ -520,3 +520,14 @@ async def test_a_store_that_fails_is_told_once_nothing_is_known_any_more(
     documents.failure = None
     assert OFF is (await pins.of(ONE)).stage
     await pins.close()
+
+
+async def test_who_looks_at_what_is_kept_moves_nothing(
+    pins: Pins, flag: SettableFlag, documents: MemoryDocuments, clock: Clock
+) -> None:
+    flag.answer = SHADOW
+    assert Pin(about=ONE) == await pins.kept(ONE)
+    pinned = await pins.pin(ONE, DUALWRITE)
+    clock.move(LASTS)
+    assert pinned == await pins.kept(ONE)
+    assert [] == flag.asked

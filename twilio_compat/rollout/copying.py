@@ -90,7 +90,7 @@ class Mover:
 
         `NotFoundError` 50350 where there is none.
         """
-        pin = await self._pin(conversation_sid)
+        pin = await self._office.pins.kept(await self._office.target(conversation_sid))
         side = filled(pin, stage)
         wait = self._deadline + GRACE
         plan = Plan(conversation_sid=pin.conversation_sid, stage=stage, now=pin.stage, side=side, wait=wait)
@@ -145,9 +145,6 @@ class Mover:
             await pins.release(sid)
         told(_progress(plan, Phase.DONE, total, 0, 0.0))
         return report
-
-    async def _pin(self, conversation_sid: str) -> Pin:
-        return await self._office.pins.of(await self._office.target(conversation_sid))
 
 
 class _Copy:

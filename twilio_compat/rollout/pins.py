@@ -139,6 +139,11 @@ class Pins:
             pin = await self._of(target, PACE)
         return pin
 
+    async def kept(self, target: Target) -> Pin:
+        """Return the pin of a conversation as it is kept: for who looks, and is not to move it by that."""
+        document = await self._documents.get(KIND, _sid(target))
+        return Pin(about=target) if document is None else from_content(document.name, document.content)
+
     def is_current(self, pin: Pin) -> bool:
         """Say whether to write by *pin*, now that what is to be mirrored was noted; otherwise take it once more."""
         known = self._known.get(pin.conversation_sid)
