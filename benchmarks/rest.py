@@ -34,12 +34,12 @@ Create: TypeAlias = Callable[[str], object]
 def compare_clients(deployment: Deployment, *, threads: int, messages: int, rounds: int) -> list[Result]:
     """Let both send *messages* from *threads*, *rounds* times in turn, each warmed up; return the medians."""
     taken: dict[str, list[Round]] = {OURS: [], PEER: []}
-    with running_stub() as address, _ours(deployment, threads) as ours, _peer(address, threads) as peer:
-        contestants = {OURS: ours, PEER: peer}
+    with running_stub() as address, _ours(deployment, threads) as ours, peer(address, threads) as theirs:
+        contestants = {OURS: ours, PEER: theirs}
         for _ in range(rounds):
             for name, creates in contestants.items():
-                _send_all(creates, max(threads, messages // 2))
-                taken[name].append(_timed(creates, messages))
+                send_all(creates, max(threads, messages // 2))
+                taken[name].append(timed(creates, messages))
     medians = {name: middle(rounds_of) for name, rounds_of in taken.items()}
     return [Result(name, threads, each.rate, each.cpu) for name, each in medians.items()]
 
@@ -48,30 +48,33 @@ def compare_clients(deployment: Deployment, *, threads: int, messages: int, roun
 def _ours(deployment: Deployment, threads: int) -> Iterator[Sequence[Create]]:
     with Client(ACCOUNT, AUTH_TOKEN, settings=deployment.settings) as client:
         conversations = client.conversations.v1.conversations
-        yield [_create(conversations(conversations.create().sid)) for _ in range(threads)]
+        yield [creating(conversations(conversations.create().sid)) for _ in range(threads)]
 
 
 @contextmanager
-def _peer(address: str, threads: int) -> Iterator[Sequence[Create]]:
+def peer(address: str, threads: int) -> Iterator[Sequence[Create]]:
+    """Yield what sends with twilio-python, into a conversation for each thread."""
     client = TwilioClient(ACCOUNT, AUTH_TOKEN)
     client.http_client.session.mount("http://", HTTPAdapter(pool_maxsize=threads))
     client.conversations.base_url = address
     conversations = client.conversations.v1.conversations
-    yield [_create(conversations(f"CH{number:032}")) for number in range(threads)]
+    yield [creating(conversations(f"CH{number:032}")) for number in range(threads)]
 
 
-def _create(conversation: Any) -> Create:
+def creating(conversation: Any) -> Create:
+    """Return what sends a message into *conversation*."""
     return lambda text: conversation.messages.create(author="user", body=text)
 
 
-def _timed(creates: Sequence[Create], messages: int) -> Round:
+def timed(creates: Sequence[Create], messages: int) -> Round:
+    """Send *messages*, and say how fast that went."""
     started, cpu_started = time.perf_counter(), time.process_time()
-    _send_all(creates, messages)
+    send_all(creates, messages)
     elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     return Round(messages / elapsed, cpu / messages)
 
 
-def _send_all(creates: Sequence[Create], messages: int) -> None:
+def send_all(creates: Sequence[Create], messages: int) -> None:
     """Send *messages*, each thread its next one as soon as its last is acknowledged."""
     numbers = itertools.count()
 
