@@ -162,7 +162,7 @@ async def test_what_is_written_meanwhile_is_on_both_sides(deployment: RolloutDep
     backend, other = deployment.open(), deployment.open()
     moving = asyncio.create_task(mover(backend).move(sid, DUALWRITE))
     written = 0
-    while not moving.done():
+    while not moving.done() and written < 40:
         await _send(other, sid, f"meanwhile {written}")
         written += 1
     await moving
