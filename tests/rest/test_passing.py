@@ -24,6 +24,7 @@ from twilio_compat.rest.http_client import KNOWN, Passes
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.passing import About, about
 from twilio_compat.rest.portal import Portal
+from twilio_compat.rollout.stages import Stage
 from twilio_compat.rollout.target import Target
 
 HOST, MEDIA_HOST = "https://conversations.twilio.com", "https://mcs.us1.twilio.com"
@@ -196,6 +197,7 @@ async def test_what_is_off_passes_beside_what_is_live(deployment: RolloutDeploym
         return str(ours.conversations.v1.conversations.create(unique_name=name).sid)
 
     old, new = await asyncio.to_thread(make, off, "old"), await asyncio.to_thread(make, live, "new")
+    await deployment.open("live").office.pins.set(new, Stage.LIVE)
     await asyncio.to_thread(conversations(new).messages.create, body="on ACS")
     await asyncio.to_thread(conversations("new").messages.create, body="by its name")
     await asyncio.to_thread(conversations(old).messages.create, body="at Twilio")

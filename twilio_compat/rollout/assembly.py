@@ -109,6 +109,7 @@ class _Later:
 
     def wake(self) -> None:
         if self.worker is not None:
+            self.worker.look_after()
             self.worker.wake()
 
 

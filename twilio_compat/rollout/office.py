@@ -111,8 +111,10 @@ class Office:
 
     async def target(self, sid: str) -> Target:
         """Return the conversation that *sid* names, which may be what Twilio calls it."""
-        public = await self.sids.conversation(sid) if await self.ever_live() else sid
-        return Target(conversation_sid=public, service=self.service_sid)
+        target = Target(conversation_sid=sid, service=self.service_sid)
+        if not await self.ever_live() or (await self.pins.of(target)).since is not None:
+            return target
+        return replace(target, conversation_sid=await self.sids.conversation(sid))
 
     async def authority(self, sid: str) -> Side:
         """Return the side that has the authority over a conversation, by its public sid."""
