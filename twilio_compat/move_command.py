@@ -170,6 +170,8 @@ class _Words:
 
     def __init__(self) -> None:
         self._advance: Callable[[Progress], None] = lambda _: None
+        self._outcomes: list[str] = []
+        """What is said when the bar is gone."""
 
     def plans(self, plans: Sequence[Plan]) -> None:
         """Say what is to be done."""
@@ -196,19 +198,26 @@ class _Words:
     @contextmanager
     def under_way(self, plans: Sequence[Plan]) -> Iterator[None]:
         """Show how far all moves have come while the block runs."""
-        total = sum(each.messages for each in plans)
-        if not sys.stdout.isatty():
+        if sys.stdout.isatty():
+            with self._bar(sum(each.messages for each in plans)):
+                yield
+        else:
             yield
-            return
+        for line in self._outcomes:
+            click.echo(line)
+
+    @contextmanager
+    def _bar(self, total: int) -> Iterator[None]:
         with click.progressbar(length=total, show_pos=True, show_eta=False, item_show_func=_left) as bar:
-            done: dict[str, Progress] = {}
+            done: dict[str, int] = {}
+            now: dict[str, Progress] = {}
 
             def advance(progress: Progress) -> None:
-                before = done.get(progress.conversation_sid)
-                done[progress.conversation_sid] = progress
-                more = progress.done - (before.done if before else 0)
-                slowest = max(done.values(), key=lambda each: each.seconds_left)
-                bar.update(max(0, more), slowest)
+                sid, before = progress.conversation_sid, sum(done.values())
+                done[sid] = max(done.get(sid, 0), progress.done)
+                now[sid] = progress
+                slowest = max(now.values(), key=lambda each: each.seconds_left)
+                bar.update(min(total, sum(done.values())) - min(total, before), slowest)
 
             self._advance = advance
             yield
@@ -219,7 +228,7 @@ class _Words:
 
     def moved(self, plan: Plan, report: Report | None) -> None:
         """Say that a move is over."""
-        click.echo(f"{plan.conversation_sid}: {plan.stage}{_outcome(report)}")
+        self._outcomes.append(f"{plan.conversation_sid}: {plan.stage}{_outcome(report)}")
 
     def failed(self, sid: str, error: TwilioCompatError) -> None:
         """Say why a conversation cannot be moved."""
