@@ -1,7 +1,20 @@
-"""The stores that several processes can share."""
+"""The stores that several processes can share, and a deployment on its way from Twilio to ACS."""
 
 from __future__ import annotations
 
-from tests.acs_backend.conftest import postgresql, shared_store
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-__all__ = ["postgresql", "shared_store"]
+import pytest
+
+from tests.acs_backend.conftest import postgresql, shared_store
+from tests.rollout.deployment import RolloutDeployment, rollout_deployment
+
+__all__ = ["deployment", "postgresql", "shared_store"]
+
+
+@pytest.fixture
+async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
+    """Return both sides, empty."""
+    async with rollout_deployment(tmp_path) as found:
+        yield found

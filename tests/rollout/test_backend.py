@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-
-import pytest
+from collections.abc import Awaitable, Callable
 
 from tests.rollout.deployment import (
     ACCOUNT,
@@ -14,7 +11,6 @@ from tests.rollout.deployment import (
     listed,
     moved,
     on_side,
-    rollout_deployment,
     room,
     send,
 )
@@ -24,12 +20,6 @@ from twilio_compat.records import ConversationChanges, MessageChanges, Timers
 from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.timers import has_timers
-
-
-@pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(tmp_path) as found:
-        yield found
 
 
 async def test_what_is_off_is_at_twilio_alone(deployment: RolloutDeployment) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from tests.rollout.deployment import (
     listed,
     moved,
     on_side,
-    rollout_deployment,
     room,
     send,
 )
@@ -38,12 +35,6 @@ from twilio_compat.rollout.mirrored_participants import check_chat
 from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.sids import Sids
 from twilio_compat.rollout.stages import Side, Stage
-
-
-@pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(tmp_path) as found:
-        yield found
 
 
 async def live(backend: RolloutBackend, *members: str) -> ConversationRecord:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -190,7 +190,7 @@ class MirroredMessages:
         if index <= (await self._mirrored(here, there)).upto:
             return
         empty = MessageDraft(
-            mutation_id=f"twilio:{sid}", body="", sid=sid, index=index, is_quiet=True, author="system"
+            mutation_id=f"mirror:{sid}", body="", sid=sid, index=index, is_quiet=True, author="system"
         )
         with suppress(
             NotFoundError
@@ -211,7 +211,7 @@ class MirroredMessages:
         is_late = abs(found.date_updated - wanted.date_updated) > PRECISION
         if changes == MessageChanges() and not is_late:
             return
-        changes = _dated(changes, wanted.date_updated)
+        changes = replace(changes, date_updated=wanted.date_updated)
         await there.backend.messages.update(_actor(there), there.sid, there.there.sid(found.sid), changes)
 
 
@@ -225,24 +225,16 @@ async def _message(place: Place, sid: str) -> MessageRecord | None:
 
 
 def _to_acs(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDraft:
-    return MessageDraft(
-        mutation_id=f"twilio:{wanted.sid}",
-        body=wanted.body,
-        attributes=wanted.attributes,
-        subject=wanted.subject,
-        media=tuple(media),
-        author=wanted.author,
-        date_created=wanted.date_created,
-        date_updated=wanted.date_updated,
-        is_quiet=True,
-        sid=wanted.sid,
-        index=wanted.index,
-    )
+    return replace(_draft(wanted, media), sid=wanted.sid, index=wanted.index)
 
 
 def _to_twilio(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDraft:
+    return replace(_draft(wanted, media), is_first=True)  # it was looked for
+
+
+def _draft(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDraft:
     return MessageDraft(
-        mutation_id=f"acs:{wanted.sid}",
+        mutation_id=f"mirror:{wanted.sid}",
         body=wanted.body,
         attributes=wanted.attributes,
         subject=wanted.subject,
@@ -251,7 +243,6 @@ def _to_twilio(wanted: MessageRecord, media: Sequence[MediaRecord]) -> MessageDr
         date_created=wanted.date_created,
         date_updated=wanted.date_updated,
         is_quiet=True,
-        is_first=True,
     )
 
 
@@ -284,16 +275,6 @@ def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
 
 def _is_at(one: datetime, other: datetime) -> bool:
     return abs(one - other) <= PRECISION
-
-
-def _dated(changes: MessageChanges, date_updated: datetime) -> MessageChanges:
-    return MessageChanges(
-        body=changes.body,
-        attributes=changes.attributes,
-        subject=changes.subject,
-        author=changes.author,
-        date_updated=date_updated,
-    )
 
 
 def _actor(place: Place) -> Actor:
