@@ -47,7 +47,10 @@ async def test_without_it_there_is_none(settings: Settings) -> None:
         ({"twilio_account_sid": None}, "TWILIO_ACCOUNT_SID is not set"),
         ({"twilio_auth_token": None}, "TWILIO_AUTH_TOKEN is not set"),
         ({"service_sid": None}, "TWILIO_COMPAT_SERVICE_SID is not set"),
-        ({"connection_string": None, "endpoint": "http://127.0.0.1:1"}, "COMMUNICATION_SERVICES_CONNECTION_STRING is not set"),
+        (
+            {"connection_string": None, "endpoint": "http://127.0.0.1:1"},
+            "COMMUNICATION_SERVICES_CONNECTION_STRING is not set",
+        ),
         ({"rollout": "sideways"}, "sideways"),
     ],
 )
