@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acs_backend import AcsBackend
 from acs_emulator import Emulator
 from tests.support.twilio_stand_in import TwilioStandIn, twilio_stand_in
 from tests.support.waiting import eventually
+from twilio_backend.backend import TwilioBackend
 from twilio_compat.account import account_actor
 from twilio_compat.backend import open_backend
 from twilio_compat.records import (
@@ -25,7 +27,9 @@ from twilio_compat.records import (
     MessageRecord,
     ParticipantDraft,
 )
+from twilio_compat.rollout.assembly import Tools
 from twilio_compat.rollout.backend import RolloutBackend
+from twilio_compat.rollout.opening import with_rollout
 from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.settings import Settings
 
@@ -45,9 +49,13 @@ class RolloutDeployment:
         """Return the settings of a process."""
         return replace(self.settings, rollout=rollout, **more)
 
-    def open(self, rollout: str = "off", **more: Any) -> RolloutBackend:
+    def open(self, rollout: str = "off", tools: Tools | None = None, **more: Any) -> RolloutBackend:
         """Open a backend over both sides, as another process would."""
-        backend = open_backend(self.with_rollout(rollout, **more))
+        settings = self.with_rollout(rollout, **more)
+        if tools is None:
+            backend = open_backend(settings)
+        else:
+            backend = with_rollout(TwilioBackend(settings), AcsBackend(settings), settings, tools)
         assert isinstance(backend, RolloutBackend)
         self.resources.push_async_callback(backend.close)
         return backend

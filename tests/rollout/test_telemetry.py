@@ -18,8 +18,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.rollout.clock import Clock
+from tests.rollout.deployment import RolloutDeployment, drained, room, send
+from tests.support.waiting import eventually
 from twilio_compat.account import Backlog
 from twilio_compat.errors import NotFoundError
+from twilio_compat.rollout.assembly import Tools
 from twilio_compat.rollout.stages import Side
 from twilio_compat.rollout.telemetry import BOUNDARIES, Role, Telemetry
 
@@ -212,3 +215,28 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+async def test_calls_of_both_sides_are_measured_with_what_waits_for_the_mirror(
+    sdk: Sdk, deployment: RolloutDeployment
+) -> None:
+    tools = Tools(telemetry=lambda: Telemetry(sdk.tracer_provider, sdk.meter_provider))
+    backend = deployment.open("dualwrite", tools)
+    made = await room(backend, "bob")
+    await send(backend, made.sid, "measured")
+    await drained(backend, made.sid)
+
+    async def is_depth_told() -> bool:
+        return bool(sdk.values("outbox.depth"))
+
+    await eventually(is_depth_told)
+    spans = {(each.name, each.attributes["role"]) for each in sdk.spans}
+    assert {
+        ("conversations.create twilio", "primary"),
+        ("participants.create twilio", "primary"),
+        ("messages.create twilio", "primary"),
+        ("mirror.conversation acs", "mirror"),
+        ("mirror.participant acs", "mirror"),
+        ("mirror.message acs", "mirror"),
+    } <= spans
+    assert "rollout-acs" in {attributes["queue"] for attributes, _ in sdk.values("outbox.depth")}

@@ -32,12 +32,16 @@ from twilio_compat.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Time and chance; a test has its own. ``clock`` is monotonic, in seconds; ``chance`` is from 0 to 1."""
+    """Time, chance, and what measures; a test has its own.
+
+    ``clock`` is monotonic, in seconds; ``chance`` is from 0 to 1.
+    """
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     sleep: Callable[[float], Coroutine[None, None, None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
+    telemetry: Callable[[], Telemetry] = Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Shared:
 def shared(root: Sides, settings: Settings, flag: Flag, tools: Tools) -> Shared:
     """Return what all services share."""
     switch = KillSwitch(root.acs.documents, clock=tools.clock, now=tools.now)
-    return Shared(root, settings, flag, switch, Telemetry(), tools)
+    return Shared(root, settings, flag, switch, tools.telemetry(), tools)
 
 
 @dataclass(frozen=True, slots=True)
