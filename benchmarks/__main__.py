@@ -17,6 +17,7 @@ from benchmarks.opening import opening, prepare
 from benchmarks.reading import back_through, newest_pages
 from benchmarks.rest import PEER as TWILIO_PYTHON
 from benchmarks.rest import compare_clients
+from benchmarks.rollout_run import Load, measured, table
 from benchmarks.whereabouts import shares
 
 PEER = "official SDK"
@@ -31,6 +32,11 @@ The REST client. messages.create with twilio_compat.rest.Client on the emulator,
 server on this machine that answers at once and does nothing: so many threads on one client, each with a conversation of
 its own. Medians of rounds taken in turn; CPU is the client's alone."""
 
+ROLLOUT = """\
+A rollout from end to end. Conversations at Twilio, with messages sent all along, go live by raising the percentage, and
+back to off; then Twilio is looked through for all that was acknowledged. Latency is a caller's, by the stage of the
+conversation; the outbox is what waits to be mirrored. What dualwrite costs is the median of pairs of rounds taken in turn."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -44,6 +50,7 @@ class Options:
     conversations: int
     paged: int
     threads: tuple[int, ...]
+    migrated: int
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,11 @@ class Section:
     show_default=True,
     help="Threads on one REST client.",
 )
+@click.option("--migrated", default=1000, show_default=True, help="Conversations to migrate, and back.")
 @click.option(
-    "--only", multiple=True, type=click.Choice(["sending", "ledger", "opening", "reading", "paging", "rest"])
+    "--only",
+    multiple=True,
+    type=click.Choice(["sending", "ledger", "opening", "reading", "paging", "rest", "rollout"]),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def main(only: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
@@ -165,6 +175,11 @@ def _rest(options: Options) -> Section:
     return Section([REST, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
 
 
+def _rollout(options: Options) -> Section:
+    found = measured(Load(conversations=options.migrated, new=max(1, options.migrated // 50)))
+    return Section([ROLLOUT, "", *table(found)], asdict(found))
+
+
 SECTIONS: dict[str, Callable[[Options], Section]] = {
     "sending": _sending,
     "ledger": _ledger,
@@ -172,6 +187,7 @@ SECTIONS: dict[str, Callable[[Options], Section]] = {
     "reading": _reading,
     "paging": _paging,
     "rest": _rest,
+    "rollout": _rollout,
 }
 
 

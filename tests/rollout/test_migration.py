@@ -42,9 +42,14 @@ class Migration(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.resources = AsyncExitStack()
         self.world: World
+        self.has_failed = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(work)
+        try:
+            return self.runner.run(work)
+        except BaseException:
+            self.has_failed = True
+            raise
 
     @initialize(stage=st.sampled_from(["off", "dualwrite", "shadow", "live"]))
     def begin(self, stage: str) -> None:
@@ -131,7 +136,7 @@ class Migration(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "world"):
+            if hasattr(self, "world") and not self.has_failed:
                 self.run(self.world.check())
                 self.run(self.world.go_back())
         finally:
