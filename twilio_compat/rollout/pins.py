@@ -69,6 +69,8 @@ PACE: Final = 0.1
 """Seconds between two looks of who waits for one."""
 SWEPT_AT: Final = 4096
 """Conversations that are known before those that were not asked for lately are forgotten."""
+SWEPT_AT_ONCE: Final = 16
+"""Conversations that a sweep moves at a time."""
 
 Drained: TypeAlias = Callable[[Pin, Side], Awaitable[bool]]
 """Says whether nothing waits to be mirrored from a conversation to a side; what was given up waits, too."""
@@ -154,9 +156,14 @@ class Pins:
         return [from_content(each.name, each.content) for each in await self._documents.list(KIND)]
 
     async def sweep(self) -> None:
-        """Look at all pins, so that those move, too, whose conversations nobody uses."""
-        for each in await self.list():
-            await self.of(each.about)
+        """Look at all pins, so that those move, too, whose conversations nobody uses.
+
+        All are read at once; only those that are to move are looked at one by one, some at a time.
+        """
+        killed = await self._switch.state() is not None
+        moving = [each for each in await self.list() if await self._is_to_move(each, killed=killed)]
+        for place in range(0, len(moving), SWEPT_AT_ONCE):
+            await asyncio.gather(*(self.of(each.about) for each in moving[place : place + SWEPT_AT_ONCE]))
 
     async def ever_live(self) -> bool:
         """Say whether ACS has, or had, the authority over any conversation, or is about to."""
@@ -200,6 +207,10 @@ class Pins:
         await self._change(conversation_sid, lambda old: change(old or Pin(about=target)))
         self._known_of(target).pin.forget()
         return await self.of(target)
+
+    async def _is_to_move(self, pin: Pin, *, killed: bool) -> bool:
+        answer = None if killed or pin.held else await self._flag.stage(pin.about)
+        return pin.towards is not None or evolve(pin, answer, killed=killed, now=self._now()) != pin
 
     async def _evaluate(self, known: _Known) -> Pin:
         """Read a pin, let it evolve by one step, and keep what came of it, unless another process was faster."""
