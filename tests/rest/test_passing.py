@@ -15,7 +15,7 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http import AsyncHttpClient, HttpClient
 from twilio.http.response import Response
 
-from tests.rollout.deployment import ACCOUNT, RolloutDeployment, rollout_deployment
+from tests.rollout.deployment import ACCOUNT, RolloutDeployment, drained, on_side, rollout_deployment
 from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, SERVICE_SID
 from tests.support.waiting import eventually
 from twilio_compat.errors import ServiceUnavailableError
@@ -24,7 +24,7 @@ from twilio_compat.rest.http_client import KNOWN, Passes
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.passing import About, about
 from twilio_compat.rest.portal import Portal
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.target import Target
 
 HOST, MEDIA_HOST = "https://conversations.twilio.com", "https://mcs.us1.twilio.com"
@@ -210,6 +210,70 @@ async def test_what_is_off_passes_beside_what_is_live(deployment: RolloutDeploym
             return {old, new} <= {each.sid for each in await asyncio.to_thread(listed)}  # noqa: B023
 
         await eventually(has_both)
+
+
+async def test_what_is_not_known_here_lets_nothing_else_of_a_live_conversation_pass(
+    deployment: RolloutDeployment, portal: Portal
+) -> None:
+    ours = client(deployment, portal, "live")
+    room = await asyncio.to_thread(ours.conversations.v1.conversations.create)
+    url = f"{HOST}/v1/Conversations/{room.sid}/Brand/New"
+    await asyncio.to_thread(ours.http_client.request, "GET", url, auth=(ACCOUNT_SID, AUTH_TOKEN))
+    sent = await asyncio.to_thread(room.messages.create, body="on ACS")
+    assert room.sid == sent.conversation_sid
+
+
+async def test_a_name_that_nobody_had_is_found_as_soon_as_a_conversation_has_it(
+    deployment: RolloutDeployment, portal: Portal
+) -> None:
+    conversations = client(deployment, portal, "live").conversations.v1.conversations
+
+    def get_or_create() -> tuple[str, str]:
+        with pytest.raises(TwilioRestException):
+            conversations("room").fetch()
+        made = conversations.create(unique_name="room")
+        return made.sid, conversations("room").messages.create(body="by its name").conversation_sid
+
+    made, there = await asyncio.to_thread(get_or_create)
+    assert made == there
+
+
+async def test_what_is_sent_by_a_name_of_which_the_mirror_is_not_told_yet_is_mirrored(
+    deployment: RolloutDeployment, portal: Portal
+) -> None:
+    conversations = client(deployment, portal, "dualwrite").conversations.v1.conversations
+    room = await asyncio.to_thread(lambda: conversations.create(unique_name="old"))
+    backend = deployment.open("dualwrite")
+
+    async def knows_pins() -> bool:
+        return await backend.office.ever_pinned()
+
+    await eventually(knows_pins)
+    await drained(backend, room.sid)
+
+    def rename_and_send() -> list[str]:
+        conversations(room.sid).update(unique_name="new")
+        return [conversations("new").messages.create(body=f"{number}").body for number in range(3)]
+
+    sent = await asyncio.to_thread(rename_and_send)
+
+    async def is_mirrored() -> bool:
+        return sent == [body for _, _, body in await on_side(backend, room.sid, Side.ACS)]
+
+    await eventually(is_mirrored)
+
+
+async def test_who_makes_the_first_live_conversation_finds_it_in_the_next_list(
+    deployment: RolloutDeployment, portal: Portal
+) -> None:
+    conversations = client(deployment, portal, "live").conversations.v1.conversations
+
+    def list_make_list() -> tuple[str, list[str]]:
+        conversations.list()
+        return conversations.create().sid, [each.sid for each in conversations.list()]
+
+    made, listed = await asyncio.to_thread(list_make_list)
+    assert made in listed
 
 
 async def test_a_unique_name_is_not_given_twice_over_both_sides(

@@ -5,7 +5,8 @@ service, at whatever edge and region, are taken to the portal; all others go to 
 one that the application would have had otherwise. So a ``base_url`` that leads elsewhere goes on leading there.
 
 While a rollout runs, some of those are Twilio's to answer (`twilio_compat.rest.passing`), and go to the wrapped client as
-they came, in the thread or on the loop of who asks. That a conversation's requests pass is known for `KNOWN` seconds.
+they came, in the thread or on the loop of who asks. That a conversation's requests pass is known for `KNOWN` seconds,
+by its sid alone: a unique name may be another conversation's at any moment, above all that of one which is just made.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ class InProcessHttpClient(HttpClient):  # type: ignore[misc]  # twilio-python ha
         response = self._run(work, seconds)
         if isinstance(response, Response):
             return _end(self, (method, uri, params, headers), response)
-        self._passes.note(uri)
+        if response.lasts:
+            self._passes.note(uri)
         answer = passed()
         if (then := response.then) is not None:
             self._run(lambda _: tell(then, answer.status_code, answer.text), None)
@@ -170,7 +172,8 @@ class AsyncInProcessHttpClient(AsyncHttpClient):  # type: ignore[misc]  # twilio
         response = await asyncio.wait_for(self._submit(work), seconds)
         if isinstance(response, Response):
             return _end(self, (method, uri, params, headers), response)
-        self._passes.note(uri)
+        if response.lasts:
+            self._passes.note(uri)
         answer = await passed()
         if (then := response.then) is not None:
             await self._submit(lambda _: tell(then, answer.status_code, answer.text))

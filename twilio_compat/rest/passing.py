@@ -96,9 +96,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """It passes. ``then`` is to be called with the answer, where ACS has to know of it."""
+    """It passes. ``then`` is to be called with the answer, where ACS has to know of it.
+
+    ``lasts``: so does, for a moment, whatever else is asked of the conversation that the path names by its sid.
+    """
 
     then: Then | None = None
+    lasts: bool = False
 
 
 class Passing:
@@ -113,8 +117,8 @@ class Passing:
 
         Raises what the store raises where nobody can say.
         """
-        office = await self._office(asked.service_sid)
-        match about(asked.operation):
+        office, kind = await self._office(asked.service_sid), about(asked.operation)
+        match kind:
             case About.ACCOUNT:
                 return Passed()
             case About.WEBHOOKS:
@@ -122,14 +126,14 @@ class Passing:
             case About.NEW:
                 return await self._new(office or self._root.office, asked)
             case _ if office is None:
-                return Passed()
+                return Passed(lasts=kind is About.CONVERSATION and is_sid(_conversation(asked), "CH"))
             case About.USER:
                 return Passed(_telling(office, asked.names["Sid"]))
             case About.CONVERSATIONS:
                 return None if await office.ever_live() else Passed()
             case About.CONVERSATION:
-                name = asked.names.get("ConversationSid") or asked.names["Sid"]
-                return Passed() if await _is_twilios(office, name) else None
+                name = _conversation(asked)
+                return Passed(lasts=is_sid(name, "CH")) if await _is_twilios(office, name) else None
 
     async def _office(self, service_sid: str | None) -> Office | None:
         """Return the office of a service; None where ACS has no such service, so that Twilio has everything of it."""
@@ -149,32 +153,46 @@ class Passing:
         if await office.pins.new(target) is not Stage.OFF:
             DRAWN.set(target)
             return None
-        return None if name and await _is_on_acs(office, name) else Passed()
+        return None if name and await _live_sid_of(office, name) is not None else Passed()
+
+
+def _conversation(asked: Asked) -> str:
+    """Return how the path names the conversation that it is about."""
+    return asked.names.get("ConversationSid") or asked.names["Sid"]
 
 
 async def _is_twilios(office: Office, name: str) -> bool:
     """Say whether a conversation, by sid or unique name, is off and never was live."""
-    if not is_sid(name, "CH"):
-        return not await _is_on_either(office, name)
-    pin = await office.pins.of(await office.target(name))
+    sid = name if is_sid(name, "CH") else await _sid_of(office, name)
+    if sid is None:
+        return True
+    pin = await office.pins.of(await office.target(sid))
     return pin.stage is Stage.OFF and not pin.was_live
 
 
-async def _is_on_either(office: Office, unique_name: str) -> bool:
-    """Say whether ACS knows a conversation by its unique name that is not Twilio's alone."""
+async def _sid_of(office: Office, unique_name: str) -> str | None:
+    """Return which conversation has a unique name; None: none, or one of Twilio's, which then has all of them.
+
+    Once any has a pin, Twilio must be asked: its mirror learns late of a name that was just given, and a message that
+    passed meanwhile would never be mirrored.
+    """
+    if not await office.ever_pinned():
+        return None
+    if (sid := await _live_sid_of(office, unique_name)) is not None:
+        return sid
+    try:
+        return await office.sides.twilio.conversations.sid_of(account_actor(office.service_sid), unique_name)
+    except NotFoundError:
+        return None
+
+
+async def _live_sid_of(office: Office, unique_name: str) -> str | None:
+    """Return which conversation that ACS has the authority over has a unique name, if any."""
     try:
         sid = await office.sides.acs.conversations.sid_of(account_actor(office.service_sid), unique_name)
     except NotFoundError:
-        return False
-    return not await _is_twilios(office, sid)
-
-
-async def _is_on_acs(office: Office, unique_name: str) -> bool:
-    try:
-        sid = await office.sides.acs.conversations.sid_of(account_actor(office.service_sid), unique_name)
-    except NotFoundError:
-        return False
-    return await office.authority(sid) is Side.ACS
+        return None
+    return sid if await office.authority(sid) is Side.ACS else None
 
 
 def _telling(office: Office, name: str) -> Then:

@@ -104,10 +104,15 @@ class Office:
         self.shadow = shadow
         self.telemetry = telemetry
         self._ever_live: Fresh[bool] = Fresh(pins.ever_live, clock=clock, what="Whether ACS has anything")
+        self._ever_pinned: Fresh[bool] = Fresh(self._has_pins, clock=clock, what="Whether there are pins")
 
     async def ever_live(self) -> bool:
         """Say whether ACS has, or had, the authority over any conversation of the service."""
-        return self._ever_live.last is True or await self._ever_live.get()
+        return self._ever_live.last is True or self.pins.knows_live or await self._ever_live.get()
+
+    async def ever_pinned(self) -> bool:
+        """Say whether any conversation of the service has, or had, a pin; if none has, all are plainly off."""
+        return self._ever_pinned.last is True or await self.ever_live() or await self._ever_pinned.get()
 
     async def target(self, sid: str) -> Target:
         """Return the conversation that *sid* names, which may be what Twilio calls it."""
@@ -203,9 +208,13 @@ class Office:
         await self.shadow.close()
         await self.roles.close()
         await self._ever_live.close()
+        await self._ever_pinned.close()
         await self.pins.close()
         await self.sids.close()
         self.telemetry.close()
+
+    async def _has_pins(self) -> bool:
+        return bool(await self.pins.list())
 
     async def _intend(self, pin: Pin, entry: Entry) -> Intent | None:
         mirror = pin.decision.mirror

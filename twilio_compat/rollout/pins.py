@@ -165,6 +165,11 @@ class Pins:
         for place in range(0, len(moving), SWEPT_AT_ONCE):
             await asyncio.gather(*(self.of(each.about) for each in moving[place : place + SWEPT_AT_ONCE]))
 
+    @property
+    def knows_live(self) -> bool:
+        """Whether this process itself has had ACS get the authority over a conversation."""
+        return self._is_live
+
     async def ever_live(self) -> bool:
         """Say whether ACS has, or had, the authority over any conversation, or is about to."""
         return self._is_live or await self._documents.get(*LIVE) is not None
