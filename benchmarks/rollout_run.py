@@ -24,10 +24,10 @@ from typing import TypeVar
 
 from acs_backend import AcsBackend
 from benchmarks.deployment import running_emulator
-from benchmarks.twilio_server import TwilioServer, running_twilio, settings_of
+from benchmarks.twilio_server import running_twilio, settings_of
 from twilio_backend.backend import TwilioBackend
 from twilio_compat.account import account_actor
-from twilio_compat.errors import TwilioCompatError
+from twilio_compat.errors import BackendError, TwilioCompatError
 from twilio_compat.records import (
     ConversationDraft,
     Direction,
@@ -44,8 +44,8 @@ from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.target import Target
 from twilio_compat.settings import Settings
 
-PERCENTAGES = (1, 5, 25, 50, 100)
 ACCOUNT = account_actor()
+ATTEMPTS = 5
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ T = TypeVar("T")
 class Load:
     """How much is done."""
 
+    percentages: tuple[int, ...] = (1, 5, 25, 50, 100)
     conversations: int = 1000
     new: int = 4
     """Conversations that are made anew at each percentage."""
@@ -62,7 +63,7 @@ class Load:
     senders: int = 4
     pause: float = 0.2
     """Seconds between an acknowledgement and the sender's next message."""
-    at_once: int = 200
+    at_once: int = 48
     """Conversations that are copied at a time."""
     deadline: float = 10.0
     """Seconds that a request may take; a copy waits as long for writes that began before it."""
@@ -98,6 +99,8 @@ class Figures:
     back: Step | None = None
     sent: int = 0
     failed: int = 0
+    again: int = 0
+    """Moves that were begun once more, since something did not answer."""
     lost: int = 0
     doubled: int = 0
     misnamed: int = 0
@@ -161,7 +164,7 @@ class Run:
         """Migrate everything, and back."""
         await _gathered((self._old() for _ in range(self._load.conversations)), 16)
         async with self._loaded():
-            for percent in PERCENTAGES:
+            for percent in self._load.percentages:
                 self.figures.steps.append(await self._raise(percent))
             self.figures.back = await self._back()
         while await self._depth():
@@ -205,15 +208,25 @@ class Run:
         return pin.stage is Stage.OFF and await self._dial.stage(pin.about) is Stage.LIVE
 
     async def _move(self, sid: str) -> None:
+        """Move one, and again where something did not answer, as whoever runs the command would."""
         mover = Mover(self._backend.office, self._backend.parts.mirror, deadline=self._load.deadline)
-        await mover.move(sid, Stage.LIVE, release=True)
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                await mover.move(sid, Stage.LIVE, release=True)
+                return
+            except BackendError:
+                if not left:
+                    raise
+                self.figures.again += 1
 
     async def _back(self) -> Step:
         self._dial.turn(0)
         self._deepest = 0
         began = time.perf_counter()
         live = sum([each.stage is not Stage.OFF for each in await self._backend.office.pins.list()])
-        while any(each.stage is not Stage.OFF for each in await self._backend.office.pins.list()):
+        while any(  # noqa: ASYNC110  # there is nothing to be told by
+            each.stage is not Stage.OFF for each in await self._backend.office.pins.list()
+        ):
             await asyncio.sleep(0.5)
         seconds = time.perf_counter() - began
         return Step(0, live, seconds, await self._drained(), self._deepest)
@@ -244,9 +257,9 @@ class Run:
             for each in tasks:
                 each.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        for each in results:
-            if isinstance(each, Exception):
-                raise each
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
     async def _send_on(self) -> None:
         while True:
@@ -352,17 +365,17 @@ async def _gathered(works: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     return await asyncio.gather(*map(one, works))
 
 
-async def run(twilio: TwilioServer, acs: Settings, load: Load) -> Figures:
-    """Migrate everything, and back."""
+async def run(settings: Settings, load: Load) -> Figures:
+    """Migrate everything between the systems of *settings*, and back."""
     dial = Dial()
-    async with opened(settings_of(twilio, acs), dial) as backend:
+    async with opened(settings, dial) as backend:
         return await Run(backend, dial, load).go()
 
 
 def measured(load: Load) -> Figures:
     """Run it on systems of its own; then compare what a caller waits for, on other ones."""
     with running_twilio() as twilio, running_emulator() as deployment:
-        figures = asyncio.run(run(twilio, deployment.settings, load))
+        figures = asyncio.run(run(settings_of(twilio, deployment.settings), load))
     with running_twilio(load.late) as twilio, running_emulator() as deployment:
         for name, is_late in (("on this machine", False), (f"{load.late * 1e3:.0f} ms away", True)):
             settings = settings_of(twilio, deployment.settings, is_late=is_late)
@@ -388,7 +401,7 @@ def table(figures: Figures) -> list[str]:
     lines += [
         "",
         f"{figures.conversations} conversations; {figures.sent} messages acknowledged, {figures.failed} refused, "
-        f"{figures.lost} lost, {figures.doubled} doubled, {figures.misnamed} under another index.",
+        f"{figures.lost} lost, {figures.doubled} doubled, {figures.misnamed} under another index; {figures.again} moves begun again.",
     ]
     lines += [
         f"In dualwrite a caller waits {ratio:.2f} times as long as in off, with Twilio {where}."

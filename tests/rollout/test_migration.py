@@ -146,6 +146,4 @@ class Migration(RuleBasedStateMachine):
 
 @pytest.mark.timeout(60 * EXAMPLES)
 def test_whatever_happens_on_the_way_each_acknowledged_message_is_there_once() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves this one untyped
-        Migration, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
-    )
+    run_state_machine_as_test(Migration, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS))

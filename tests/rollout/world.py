@@ -1,6 +1,6 @@
 """A conversation that is migrated under load, with what must be true of it: for `test_migration`.
 
-Time runs `FASTER` for those who wait, so that a handover takes an eighth of a second; and it can be put forward
+Time runs `FASTER` for those parts of a rollout that wait, so that a handover takes an eighth of a second; and it can be put forward
 (`World.pass_time`), so that what comes due later is due. Dates are those of the day.
 
 What was acknowledged is kept (`Ledger`), and compared with what both sides have.
@@ -29,6 +29,7 @@ from twilio_compat.errors import BackendError, ConflictError, NotFoundError
 from twilio_compat.records import (
     ConversationChanges,
     ConversationDraft,
+    JSONValue,
     MessageChanges,
     MessageDraft,
     MessageRecord,
@@ -152,8 +153,8 @@ class World:
         """Open another process."""
         now, sleep = self.time.now, self.time.sleep
         twilio = TwilioBackend(self.settings, sleep=sleep)
-        acs = AcsBackend(self.settings, sleep=sleep)
-        acs.errands._clock = now  # nothing but what comes due is put forward: leases count on time that passes
+        acs = AcsBackend(self.settings)  # whose processes count on it that a second is one
+        acs.errands._clock = now
         tools = Tools(clock=self.time.clock, now=now, sleep=sleep)
         opened = with_rollout(twilio, acs, self.settings, tools)
         opened.look_after()
@@ -230,13 +231,12 @@ class World:
         was, self.members[identity] = self.members.get(identity, False), None
         draft = ParticipantDraft(identity=identity)
         try:
-            done = await self._unless_unclear(
-                self.processes[process].participants.create(ACCOUNT, self.sid, draft)
-            )
+            adding = self.processes[process].participants.create(ACCOUNT, self.sid, draft)
+            is_done = await self._unless_unclear(adding) is not None
         except ConflictError:
             assert was is not False
-            done = True
-        if done is not None:
+            is_done = True
+        if is_done:
             self.members[identity] = True
 
     async def remove(self, process: int, identity: str) -> None:
@@ -266,7 +266,7 @@ class World:
 
     async def describe(self, process: int) -> None:
         """Change the attributes of the conversation."""
-        attributes = {"number": next(self._numbers)}
+        attributes: JSONValue = {"number": next(self._numbers)}
         self.attributes.append(attributes)
         changes = ConversationChanges(attributes=attributes)
         writing = self.processes[process].conversations.update(ACCOUNT, self.sid, changes)
@@ -355,9 +355,9 @@ class World:
         results = await asyncio.gather(*writing, return_exceptions=True)
         dead, self.processes[process] = self.processes[process], self.open()
         await abandon(dead)
-        for each in results:
-            if isinstance(each, Exception):
-                raise each
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
     # What must be so
 
@@ -459,13 +459,14 @@ async def world(directory: Path) -> AsyncIterator[World]:
     """Serve both sides for as long as the context lasts."""
     async with twilio_stand_in() as twilio, AsyncExitStack() as resources:
         emulator = resources.enter_context(Emulator())
+        assert emulator.http_endpoint is not None
         acs = await resources.enter_async_context(Middleman(emulator.http_endpoint))
         settings = twilio.settings(
             backend="acs",
             connection_string=acs.connection_string(emulator.connection_string),
             storage_connection_string=emulator.storage_connection_string,
             database_url=f"sqlite:///{directory / 'rollout.db'}",
-            poll_interval=1.0,
+            poll_interval=0.05,
             twilio_poll_interval=1.0,
             deadline=5.0,
         )
