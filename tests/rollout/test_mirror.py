@@ -16,6 +16,7 @@ from tests.rollout.deployment import (
     room,
     send,
 )
+from tests.support.http_faults import FOREVER
 from tests.support.waiting import eventually
 from twilio_compat.account import ConversationQuery, RoleDraft, account_actor
 from twilio_compat.errors import ConflictError, LimitError, TranslationGapError
@@ -282,3 +283,25 @@ async def test_a_unique_name_is_unique_over_both_sides(deployment: RolloutDeploy
             await backend.conversations.create(ACCOUNT, ConversationDraft(unique_name=name))
     assert "there" == (await off.conversations.get_by_unique_name(ACCOUNT, "there")).unique_name
     assert "here" == (await live_.conversations.get_by_unique_name(ACCOUNT, "here")).unique_name
+
+
+async def test_a_user_who_was_first_met_on_acs_is_called_as_at_twilio(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("live")
+    await live(backend, "newcomer")
+
+    async def is_the_same() -> bool:
+        here, there = [await backend.office.sides.of(side).users.get(ACCOUNT, "newcomer") for side in Side]
+        return here.sid == there.sid
+
+    await eventually(is_the_same)
+
+
+async def test_members_can_be_listed_and_added_on_acs_while_twilio_is_down(
+    deployment: RolloutDeployment,
+) -> None:
+    backend = deployment.open("live")
+    made = await live(backend, "bob")
+    deployment.twilio.faults.fail(times=FOREVER)
+    await backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="ann"))
+    assert {"ann", "bob"} == {each.identity for each in await backend.participants.list(ACCOUNT, made.sid)}
+    deployment.twilio.faults.clear()

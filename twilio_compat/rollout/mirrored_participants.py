@@ -85,6 +85,7 @@ class MirroredParticipants:
             made = those[0]
         if there.side is Side.TWILIO:
             await self._pair(there, wanted, made.sid)
+            await self._users.apply(Side.ACS, wanted.identity)  # whom Twilio has just made a user
         return replace(made, sid=wanted.sid)
 
     async def _pair(self, there: Place, wanted: ParticipantRecord, twilio_sid: str) -> None:

@@ -55,6 +55,7 @@ class MirroredUsers:
             friendly_name=UNCHANGED if found.friendly_name == wanted.friendly_name else wanted.friendly_name,
             attributes=UNCHANGED if same(found.attributes, wanted.attributes) else wanted.attributes,
             role_sid=UNCHANGED if found.role_sid == role_sid or not role_sid else role_sid,
+            sid=UNCHANGED if found.sid == wanted.sid or side is Side.TWILIO else wanted.sid,
         )
         if changes != UserChanges():
             await self._office.sides.of(side).users.update(self._actor, found.identity, changes)
