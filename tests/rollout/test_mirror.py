@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -304,4 +305,15 @@ async def test_members_can_be_listed_and_added_on_acs_while_twilio_is_down(
     deployment.twilio.faults.fail(times=FOREVER)
     await backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="ann"))
     assert {"ann", "bob"} == {each.identity for each in await backend.participants.list(ACCOUNT, made.sid)}
+    deployment.twilio.faults.clear()
+
+
+async def test_who_is_on_acs_is_known_while_twilio_does_not_answer(deployment: RolloutDeployment) -> None:
+    backend = deployment.open("live")
+    await live(backend, "bob")
+    deployment.twilio.faults.fail(times=FOREVER)
+    async with asyncio.timeout(8):
+        assert "bob" == (await backend.users.get(ACCOUNT, "bob")).identity
+        made = await backend.conversations.create(ACCOUNT, ConversationDraft(unique_name="meanwhile"))
+        assert made.sid == await backend.conversations.sid_of(ACCOUNT, "meanwhile")
     deployment.twilio.faults.clear()

@@ -11,7 +11,7 @@ from uuid import uuid4
 from twilio_compat.account import ConversationQuery, StateMove
 from twilio_compat.errors import BackendError, ConflictError, NotFoundError
 from twilio_compat.records import Actor, ConversationChanges, ConversationDraft, ConversationRecord
-from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.office import Office, soon
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.stages import DECISIONS, Side, Stage
 from twilio_compat.rollout.target import DRAWN, Target
@@ -159,7 +159,7 @@ class RolloutConversations:
     async def _is_twilios(self, actor: Actor, unique_name: str) -> bool:
         """Say whether Twilio has the authority over a conversation with a unique name, as far as Twilio answers."""
         try:
-            sid = await self._office.sides.twilio.conversations.sid_of(actor, unique_name)
+            sid = await soon(self._office.sides.twilio.conversations.sid_of(actor, unique_name))
         except NotFoundError:
             return False
         except BackendError as error:

@@ -6,6 +6,7 @@ theory of writing is in `twilio_compat.rollout.pins` and `twilio_compat.rollout.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
@@ -35,10 +36,21 @@ T = TypeVar("T")
 
 ROUNDS: Final = 20
 """How often a write begins again because its conversation has just moved."""
+PATIENCE: Final = 3.0
+"""Seconds for which a side is waited for that a call can do without."""
 
 
 Carry: TypeAlias = Callable[[Sides, Side, MediaRecord], Awaitable[MediaRecord]]
 """Brings a file to a side from the other one, and returns what it is there."""
+
+
+async def soon(answer: Awaitable[T]) -> T:
+    """Return what a side answers that a caller should not have to wait for. `ServiceUnavailableError` after `PATIENCE`."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await answer
+    except TimeoutError as error:
+        raise ServiceUnavailableError(f"There was no answer within {PATIENCE:g} s") from error
 
 
 class RoleNames(Protocol):

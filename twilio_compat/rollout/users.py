@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from twilio_compat.account import UserDraft
+from twilio_compat.account import AccountUsers, UserDraft
+from twilio_compat.errors import BackendError, NotFoundError
 from twilio_compat.records import Actor, UserChanges, UserRecord
-from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.office import Office, soon
 from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.stages import Side
 
@@ -21,13 +22,11 @@ class RolloutUsers:
 
     async def get(self, actor: Actor, identity: str) -> UserRecord:
         """As `Users.get`."""
-        with self._office.telemetry.call(Side.TWILIO, "users.get"):
-            return await self._users.get(actor, identity)
+        return await self._known("users.get", lambda users: users.get(actor, identity))
 
     async def by_sid(self, actor: Actor, sid: str) -> UserRecord:
         """As `AccountUsers.by_sid`."""
-        with self._office.telemetry.call(Side.TWILIO, "users.by_sid"):
-            return await self._users.by_sid(actor, sid)
+        return await self._known("users.by_sid", lambda users: users.by_sid(actor, sid))
 
     async def page(self, actor: Actor, *, after: str | None, limit: int) -> Sequence[UserRecord]:
         """As `AccountUsers.page`."""
@@ -50,3 +49,20 @@ class RolloutUsers:
         async with self._office.noting(Side.ACS, Entry(what="user", sid=identity)):
             with self._office.telemetry.call(Side.TWILIO, "users.delete"):
                 await self._users.delete(actor, identity)
+
+    async def _known(
+        self, operation: str, ask: Callable[[AccountUsers], Awaitable[UserRecord]]
+    ) -> UserRecord:
+        """Return a user as Twilio knows them; while it does not answer, as ACS does, which was told of them."""
+        has_acs = await self._office.ever_live()
+        try:
+            with self._office.telemetry.call(Side.TWILIO, operation):
+                answer = ask(self._users)
+                return await (soon(answer) if has_acs else answer)
+        except BackendError as error:
+            if not has_acs:
+                raise
+            try:
+                return await ask(self._office.sides.acs.users)
+            except NotFoundError:
+                raise error from None
