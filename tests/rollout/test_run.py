@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.rollout_run import Load, run, table
 from tests.rollout.deployment import rollout_deployment
-from tests.rollout.world import replace_settings
 
-LOAD = Load(
-    percentages=(25, 100), conversations=18, new=1, messages=2, senders=3, pause=0.05, deadline=4.0, at_once=8
-)
+LOAD = Load(percentages=(50, 100), conversations=18, new=1, messages=2, senders=2, pause=0.2, at_once=10)
 
 
+@pytest.mark.timeout(180)
 async def test_twenty_conversations_go_to_acs_and_back_and_nothing_is_lost(tmp_path: Path) -> None:
     async with rollout_deployment(tmp_path) as deployment:
-        figures = await run(replace_settings(deployment.settings, deadline=LOAD.deadline), LOAD)
+        figures = await run(deployment.settings, LOAD)
     assert figures.back is not None
     assert 20 == figures.conversations
     assert 19 <= sum(each.moved for each in figures.steps) <= figures.back.moved + 1

@@ -24,9 +24,13 @@ from acs_emulator import Emulator
 from tests.acs_backend.middleman import Middleman
 from tests.rollout.deployment import ACCOUNT, listed, on_side
 from tests.support.twilio_stand_in import TwilioStandIn, twilio_stand_in
+from tests.support.waiting import eventually
 from twilio_backend.backend import TwilioBackend
+from twilio_compat.account import on_behalf_of
 from twilio_compat.errors import BackendError, ConflictError, NotFoundError
+from twilio_compat.events import MessageAdded, Synchronized
 from twilio_compat.records import (
+    Actor,
     ConversationChanges,
     ConversationDraft,
     JSONValue,
@@ -124,6 +128,47 @@ class Ledger:
         assert self.unclear.issuperset(body for body in unknown.values() if body), f"{where}: {unknown}"
 
 
+class Listener:
+    """What a user of the facade is told of messages, in a process of their own."""
+
+    def __init__(self, backend: RolloutBackend, identity: str) -> None:
+        """Listen from now on."""
+        self.told: dict[str, int] = {}
+        self.before: set[str] = set()
+        """What was there before."""
+        self.is_up = asyncio.Event()
+        self._task = asyncio.create_task(self._listen(backend, on_behalf_of(identity)))
+
+    async def _listen(self, backend: RolloutBackend, actor: Actor) -> None:
+        async with backend.subscribe(actor) as events:
+            async for event in events:
+                if isinstance(event, Synchronized):
+                    self.is_up.set()
+                if isinstance(event, MessageAdded):
+                    self._added(event.message.sid, event.message.index)
+
+    def _added(self, sid: str, index: int) -> None:
+        assert sid not in self.told, f"{sid} is told once: {self.told}"
+        last = max(self.told.values(), default=-1)
+        assert index > last, f"{sid} with {index} is told in order: {self.told}"
+        self.told[sid] = index
+
+    async def has_heard(self, ledger: Ledger) -> bool:
+        """Say whether everything was told. Raises what was wrong with what was told."""
+        if self._task.done():
+            self._task.result()
+        wanted = {sid: each.index for sid, each in ledger.messages.items() if not each.may_be_gone}
+        return all(self.told.get(sid) == index for sid, index in wanted.items() if sid not in self.before)
+
+    async def close(self) -> None:
+        """Listen no more. Raises what was wrong with what was told."""
+        if not self._task.done():
+            self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+
 class World:
     """Both sides, two processes of ours, and one conversation."""
 
@@ -138,6 +183,7 @@ class World:
         """Who is a member; None: nobody can say."""
         self.attributes: list[object] = [{}]
         self.sid = ""
+        self.listener: Listener | None = None
         self._numbers = itertools.count()
 
     async def begin(self, rollout: str) -> None:
@@ -148,6 +194,10 @@ class World:
         self.sid = made.sid
         for each in ("bob", "ann"):
             await self.add(0, each)
+        self.processes.append(self.open())
+        self.listener = Listener(self.processes[2], "bob")
+        async with asyncio.timeout(WITHIN):
+            await self.listener.is_up.wait()
 
     def open(self) -> RolloutBackend:
         """Open another process."""
@@ -163,7 +213,11 @@ class World:
     async def close(self) -> None:
         """Close the processes."""
         self.clear()
-        await asyncio.gather(*(each.close() for each in self.processes))
+        try:
+            if self.listener is not None:
+                await self.listener.close()
+        finally:
+            await asyncio.gather(*(each.close() for each in self.processes))
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
@@ -190,7 +244,7 @@ class World:
             for _ in range(each):
                 await self.send(process, author="ann")
 
-        await asyncio.gather(*(several(process) for process in range(len(self.processes))))
+        await asyncio.gather(*(several(process) for process in range(2)))
 
     async def _send_at_once(self, process: int) -> None:
         """Send while others of the same process do, so that nobody says which is first."""
@@ -406,6 +460,16 @@ class World:
             assert here == there, f"both sides are the same in {pin.stage}"
             report = await reconcile(backend.office, pin)
             assert report.is_equal, report
+        await self._check_told()
+
+    async def _check_told(self) -> None:
+        assert self.listener is not None
+        listener = self.listener
+        try:
+            await eventually(lambda: listener.has_heard(self.ledger), within=WITHIN)
+        except TimeoutError:
+            words = f"{self.ledger.messages} in {await self.pin()}, and told was {listener.told}"
+            raise AssertionError(f"everything is told: {words}") from None
 
     async def _check_rest(self) -> None:
         backend = self.processes[1]
