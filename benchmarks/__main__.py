@@ -14,6 +14,7 @@ from benchmarks.deployment import Deployment, counting_emulator, running_emulato
 from benchmarks.ledger_cost import Cost, ledger_cost
 from benchmarks.measure import Result, compare
 from benchmarks.opening import opening, prepare
+from benchmarks.passing import compare_passing
 from benchmarks.reading import back_through, newest_pages
 from benchmarks.rest import PEER as TWILIO_PYTHON
 from benchmarks.rest import compare_clients
@@ -31,6 +32,10 @@ REST = """\
 The REST client. messages.create with twilio_compat.rest.Client on the emulator, and with twilio.rest.Client over HTTP to a
 server on this machine that answers at once and does nothing: so many threads on one client, each with a conversation of
 its own. Medians of rounds taken in turn; CPU is the client's alone."""
+
+PASSING = """\
+The stage off. messages.create with twilio_compat.rest.Client, whose rollout says off, and with twilio.rest.Client, both over
+HTTP to a server on this machine that answers at once. Medians of rounds taken in turn; CPU is the client's alone."""
 
 ROLLOUT = """\
 A rollout from end to end. Conversations at Twilio, with messages sent all along, go live by raising the percentage, and
@@ -87,7 +92,7 @@ class Section:
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice(["sending", "ledger", "opening", "reading", "paging", "rest", "rollout"]),
+    type=click.Choice(["sending", "ledger", "opening", "reading", "paging", "rest", "passing", "rollout"]),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def main(only: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
@@ -175,6 +180,15 @@ def _rest(options: Options) -> Section:
     return Section([REST, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
 
 
+def _passing(options: Options) -> Section:
+    results: list[Result] = []
+    with running_emulator(scheme=options.scheme) as deployment:
+        for number in options.threads:
+            count = options.messages if number > 1 else max(1, options.messages // 2)
+            results += compare_passing(deployment, threads=number, messages=count, rounds=options.rounds)
+    return Section([PASSING, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
+
+
 def _rollout(options: Options) -> Section:
     found = measured(Load(conversations=options.migrated, new=max(1, options.migrated // 50)))
     return Section([ROLLOUT, "", *table(found)], asdict(found))
@@ -187,6 +201,7 @@ SECTIONS: dict[str, Callable[[Options], Section]] = {
     "reading": _reading,
     "paging": _paging,
     "rest": _rest,
+    "passing": _passing,
     "rollout": _rollout,
 }
 
