@@ -10,22 +10,25 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http import AsyncHttpClient, HttpClient
 from twilio.http.response import Response
 
 from tests.rollout.deployment import ACCOUNT, RolloutDeployment, drained, on_side, rollout_deployment
-from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, SERVICE_SID
+from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, SERVICE_SID, serving
 from tests.support.waiting import eventually
 from twilio_compat.errors import ServiceUnavailableError
 from twilio_compat.rest import Client
+from twilio_compat.rest.asgi import create_app
 from twilio_compat.rest.http_client import KNOWN, Passes
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.passing import About, about
 from twilio_compat.rest.portal import Portal
 from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.target import Target
+from twilio_compat.webhooks.configuration import read_scoped
 
 HOST, MEDIA_HOST = "https://conversations.twilio.com", "https://mcs.us1.twilio.com"
 ALL = {**OPERATIONS, **MEDIA_OPERATIONS}
@@ -108,7 +111,10 @@ def test_of_each_operation_it_is_said_what_it_is_about() -> None:
     in_path = {key for key, each in ALL.items() if "{ConversationSid}" in each.path}
     assert (
         in_path | {f"conversations.{verb}" for verb in ("fetch", "update", "delete")}
-        == (kinds[About.CONVERSATION])
+        == kinds[About.CONVERSATION] | kinds[About.OWN_WEBHOOKS]
+    )
+    assert {f"webhooks.{verb}" for verb in ("list", "create", "fetch", "update", "delete")} == (
+        kinds[About.OWN_WEBHOOKS]
     )
 
 
@@ -335,6 +341,58 @@ async def test_webhooks_are_configured_on_both_sides(deployment: RolloutDeployme
     assert url in json.dumps(on_acs)
 
 
+@pytest.mark.parametrize("rollout", ["off", "dualwrite"])
+async def test_the_webhooks_of_a_conversation_that_twilio_has_are_made_there_and_kept_for_acs(
+    deployment: RolloutDeployment, portal: Portal, rollout: str
+) -> None:
+    conversations = client(deployment, portal, rollout).conversations.v1.conversations
+    room = await asyncio.to_thread(lambda: conversations.create(unique_name="a room"))
+    kept = deployment.open(rollout).office.sides.acs.documents
+    await asyncio.to_thread(room.fetch)  # by now it is known that it passes, if it does
+
+    def make() -> Any:
+        filters = ["onMessageAdded"]
+        return conversations("a room").webhooks.create(
+            target="webhook", configuration_url="https://example.com/1", configuration_filters=filters
+        )
+
+    made = await asyncio.to_thread(make)
+    await asyncio.to_thread(lambda: room.webhooks(made.sid).update(configuration_url="https://example.com/2"))
+    found = await read_scoped(kept, room.sid)
+    assert [(made.sid, "https://example.com/2", ("onMessageAdded",))] == [
+        (each.sid, each.url, each.filters) for each in found
+    ]
+    at_twilio = await read_scoped(deployment.twilio.backend.documents, room.sid)
+    assert [(made.sid, "https://example.com/2")] == [(each.sid, each.url) for each in at_twilio]
+    await asyncio.to_thread(conversations("a room").webhooks(made.sid).delete)
+    assert [] == await read_scoped(kept, room.sid)
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}"])
+async def test_of_an_answer_that_is_not_twilios_acs_is_told_nothing_and_the_caller_is_shown_it(
+    deployment: RolloutDeployment, portal: Portal, text: str
+) -> None:
+    twilio, ours = Twilio(), client(deployment, portal, "off", twilio_url=None)
+    ours.http_client, twilio.answer = twilio, Response(201, text)
+    for path in (f"Conversations/CH{'1' * 32}/Webhooks", f"Users/US{'1' * 32}"):
+        answer = await asyncio.to_thread(ours.http_client.request, "POST", f"{HOST}/v1/{path}")
+        assert twilio.answer is answer
+
+
+async def test_over_http_what_is_twilios_to_answer_is_refused_and_what_is_on_acs_is_answered(
+    deployment: RolloutDeployment,
+) -> None:
+    auth = (ACCOUNT_SID, AUTH_TOKEN)
+    async with (
+        serving(create_app(deployment.with_rollout("live"))) as url,
+        httpx.AsyncClient(base_url=url, auth=auth, timeout=30) as http,
+    ):
+        made = await http.post("/v1/Conversations", data={"FriendlyName": "chat"})
+        refused = await http.get("/v1/Configuration/Webhooks")
+    assert 201 == made.status_code
+    assert (501, 20500) == (refused.status_code, refused.json()["code"])
+
+
 async def test_where_nobody_can_say_whose_a_conversation_is_nothing_is_guessed(
     deployment: RolloutDeployment, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +421,7 @@ def test_that_a_conversation_passes_is_known_for_less_than_a_second() -> None:
     passes.note(url)
     assert passes.knows(f"{HOST}/v1/Conversations/CH1?a=b")
     assert not passes.knows(f"{HOST}/v1/Conversations/CH12")
+    assert not passes.knows(f"{HOST}/v1/Conversations/CH1/Webhooks")
     assert not passes.knows(f"{HOST}/v1/Services/IS1/Conversations/CH1")
     now[0] += KNOWN
     assert not passes.knows(url)

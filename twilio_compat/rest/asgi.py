@@ -3,6 +3,9 @@
 ``uvicorn "twilio_compat.rest.asgi:create_app" --factory`` serves it. Who asks says who they are as at Twilio: with the
 account's sid and auth token, or with an API key and its secret, all of them those of the settings.
 
+While a rollout runs, what is Twilio's to answer is refused (`_ELSEWHERE`): whoever can ask here can ask Twilio, and
+from here nothing is passed on.
+
 A form is read at once and may not be large; a file is passed on as it comes in, and memory holds little of it.
 """
 
@@ -26,6 +29,7 @@ from twilio_compat.rest.deployment import BackendFactory, Deployment, Opened
 from twilio_compat.rest.error_codes import text_of
 from twilio_compat.rest.errors import Problem, problem_of, unauthorized
 from twilio_compat.rest.http import Pairs, Request, Response, pairs_of
+from twilio_compat.rest.passing import Passed
 from twilio_compat.settings import Settings
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -38,6 +42,12 @@ FORM_LIMIT: Final = MEGABYTE
 FILE_LIMIT: Final = 151 * MEGABYTE
 """Bytes of a body that is a file, or a form around one, of 150 MB at most."""
 
+_ELSEWHERE: Final = Problem(
+    20500,
+    "This is Twilio's to answer while conversations are moved to Azure Communication Services, "
+    "and is not passed on from here: ask Twilio",
+    501,
+)
 _FORM: Final = "application/x-www-form-urlencoded"
 _log = logging.getLogger(__name__)
 
@@ -111,7 +121,7 @@ class Server:
             takes_file = application.takes_file(method, path.removeprefix(root))
             form = await _form(headers, receive) if not takes_file else ()
             query = scope.get("query_string", b"").decode("latin-1")
-            return await application.handle(
+            response = await application.answer(
                 Request(
                     method=method,
                     url=f"{_origin(scope, headers)}{path}?{query}",
@@ -121,6 +131,7 @@ class Server:
                     body=_file(headers, receive) if takes_file else b"",
                 )
             )
+            return _refusal(_ELSEWHERE) if isinstance(response, Passed) else response
         except LimitError as error:
             return _refusal(problem_of(error, template="", path=path))
         except ConfigurationError:

@@ -40,7 +40,8 @@ _OURS: Final = re.compile(
     r"https?://(?P<product>conversations|mcs)(?:\.[\w-]+){0,2}\.twilio\.com(?::\d+)?/v1/",
     re.ASCII | re.IGNORECASE,
 )
-_CONVERSATION: Final = re.compile(r"/v1((?:/Services/[^/?]+)?/Conversations/[^/?]+)")
+_CONVERSATION: Final = re.compile(r"/v1((?:/Services/[^/?]+)?/Conversations/[^/?]++)(?!/Webhooks)")
+"""All that is known of a conversation's requests does not hold for its webhooks, of which ACS has to know."""
 KNOWN: Final = 0.5
 """Seconds for which a conversation that is Twilio's alone counts as that; with the second that a pin may be old this is
 less than `twilio_compat.rollout.pins.GRACE`."""

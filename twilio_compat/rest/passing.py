@@ -6,7 +6,8 @@ its users, roles, services and settings passes always, since those are Twilio's 
 else is translated, and the rollout's backend finds the side.
 
 Some of what passes ACS has to know as well (`Passed.then`): users are mirrored, and webhooks are configured there, too, so
-that those of conversations on ACS are called.
+that those of conversations on ACS are called. The webhooks of one conversation are no part of what is mirrored, so they
+pass for as long as Twilio has had the authority over it, and are kept for ACS under the sids that Twilio gives them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from typing import Final, TypeAlias
 
 from twilio_compat.account import SYSTEM, account_actor
 from twilio_compat.errors import NotFoundError, TwilioCompatError
+from twilio_compat.records import JSONObject
 from twilio_compat.rest.http import Pairs
 from twilio_compat.rest.lookup import is_sid
 from twilio_compat.rest.operations import Operation
 from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
+from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.target import DRAWN, Target
+from twilio_compat.webhooks.configuration import scoped_kind
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class About(Enum):
     """A user, of whom ACS is told."""
     WEBHOOKS = auto()
     """How webhooks are configured, which counts on ACS as well."""
+    OWN_WEBHOOKS = auto()
+    """The webhooks of one conversation."""
     ACCOUNT = auto()
     """What Twilio alone has."""
 
@@ -57,7 +63,7 @@ _BY_RESOURCE: Final[Mapping[str, About]] = {
     "messages": About.CONVERSATION,
     "receipts": About.CONVERSATION,
     "participants": About.CONVERSATION,
-    "webhooks": About.CONVERSATION,
+    "webhooks": About.OWN_WEBHOOKS,
     "user_conversations": About.CONVERSATION,
     "conversation_with_participants": About.NEW,
     "participant_conversations": About.CONVERSATIONS,
@@ -131,6 +137,8 @@ class Passing:
                 return Passed(_telling(office, asked.names["Sid"]))
             case About.CONVERSATIONS:
                 return None if await office.ever_live() else Passed()
+            case About.OWN_WEBHOOKS:
+                return await _own_webhooks(office, asked)
             case About.CONVERSATION:
                 name = _conversation(asked)
                 return Passed(lasts=is_sid(name, "CH")) if await _is_twilios(office, name) else None
@@ -163,11 +171,14 @@ def _conversation(asked: Asked) -> str:
 
 async def _is_twilios(office: Office, name: str) -> bool:
     """Say whether a conversation, by sid or unique name, is off and never was live."""
+    pin = await _pin(office, name)
+    return pin is None or (pin.stage is Stage.OFF and not pin.was_live)
+
+
+async def _pin(office: Office, name: str) -> Pin | None:
+    """Return the pin of a conversation, by sid or unique name; None where it cannot have one."""
     sid = name if is_sid(name, "CH") else await _sid_of(office, name)
-    if sid is None:
-        return True
-    pin = await office.pins.of(await office.target(sid))
-    return pin.stage is Stage.OFF and not pin.was_live
+    return None if sid is None else await office.pins.of(await office.target(sid))
 
 
 async def _sid_of(office: Office, unique_name: str) -> str | None:
@@ -195,6 +206,49 @@ async def _live_sid_of(office: Office, unique_name: str) -> str | None:
     return sid if await office.authority(sid) is Side.ACS else None
 
 
+async def _own_webhooks(office: Office, asked: Asked) -> Passed | None:
+    name = _conversation(asked)
+    pin = await _pin(office, name)
+    if pin is not None and (pin.was_live or pin.decision.authority is Side.ACS):
+        return None
+    return Passed(None if asked.operation.method == "GET" else _keeping(office, name, asked.names.get("Sid")))
+
+
+def _keeping(office: Office, name: str, gone: str | None) -> Then:
+    """Return what keeps a conversation's webhook for ACS as Twilio shows it, or forgets *gone*, of which it shows nothing."""
+
+    async def keep(status: int, text: str) -> None:
+        documents, account = office.sides.acs.documents, account_actor(office.service_sid)
+        if status // 100 != 2:
+            return
+        if text:
+            shown = json.loads(text)
+            if shown["target"] == "studio":
+                _log.warning("The flow of the webhook %s will not run on ACS", shown["sid"])
+            else:
+                kind = scoped_kind(shown["conversation_sid"])
+                await documents.put(kind, shown["sid"], _kept(shown["target"], shown["configuration"]))
+        elif gone is not None:
+            conversations = office.sides.twilio.conversations
+            sid = name if is_sid(name, "CH") else await conversations.sid_of(account, name)
+            await documents.delete(scoped_kind(sid), gone)
+
+    return keep
+
+
+def _kept(target: str, configuration: JSONObject) -> JSONObject:
+    """Return what is kept of a webhook of a conversation (`twilio_compat.webhooks.configuration.from_scoped`)."""
+    return {
+        "target": target,
+        "url": configuration.get("url"),
+        "method": configuration.get("method") or "POST",
+        "filters": configuration.get("filters") or [],
+        "triggers": configuration.get("triggers") or [],
+        "flow_sid": configuration.get("flow_sid"),
+        "replay_after": configuration.get("replay_after"),
+    }
+
+
 def _telling(office: Office, name: str) -> Then:
     """Return what has ACS told of a user whom a request about *name*, their identity or sid, has changed."""
 
@@ -217,8 +271,12 @@ async def _identity(office: Office, name: str, text: str) -> str | None:
 
 
 async def tell(then: Then, status: int, text: str) -> None:
-    """Have ACS know of what Twilio answered; that it cannot is logged, since Twilio has done it."""
+    """Have ACS know of what Twilio answered; that it cannot, or that the answer is odd, is logged: Twilio has done it."""
     try:
         await then(status, text)
     except TwilioCompatError as error:
         _log.warning("ACS could not be told of what was changed at Twilio: %s", error)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        _log.exception(
+            "ACS could not be told of what was changed at Twilio: its answer is not what it should be"
+        )
