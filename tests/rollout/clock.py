@@ -59,3 +59,14 @@ class VirtualTime(Clock):
                 if not woken.done():
                     woken.set_result(None)
         await until
+
+
+class SteppedTime(VirtualTime):
+    """Moves on when a test says so, and who sleeps until then wakes."""
+
+    def move(self, seconds: float) -> None:
+        super().move(seconds)
+        while self._sleepers and self._sleepers[0][0] <= self.seconds:
+            _, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)

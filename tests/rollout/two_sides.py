@@ -84,15 +84,15 @@ def _office(sides: Sides, clock: Clock, flag: Flag) -> Office:
 
 
 @asynccontextmanager
-async def two_sides(directory: Path) -> AsyncIterator[TwoSides]:
-    """Run both for as long as the context lasts."""
+async def two_sides(directory: Path, clock: Clock | None = None) -> AsyncIterator[TwoSides]:
+    """Run both for as long as the context lasts, by *clock* if a test has its own."""
     with Emulator() as one, Emulator() as other:
         async with (
             Deployment(one, f"sqlite:///{directory / 'twilio.db'}") as twilio,
             Deployment(other, f"sqlite:///{directory / 'acs.db'}") as acs,
         ):
             here, there = twilio.backend(service_sid=SERVICE_SID), acs.backend(service_sid=SERVICE_SID)
-            clock, flag = Clock(), Flag()
+            clock, flag = clock or Clock(), Flag()
             office = _office(Sides(twilio=here, acs=there), clock, flag)
             yield TwoSides(here, there, clock, flag, office.sids, office)
             await office.close()

@@ -9,6 +9,8 @@ queue gives a line to one process at a time, and takes it back `HOLD` seconds la
 What fails is tried again, later each time: what a side refuses, `REFUSALS` times, since it may be a matter of order; what did
 not go through, for some hours. Then it is given up, visibly; its line goes on, and the conversation is not handed over
 before somebody has seen to it.
+
+What got no answer may still arrive. ACS knows it again; Twilio does not, so there nobody looks for it within `UNCLEAR`.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
 from twilio_compat.account import Errands, Leases, TakenErrand
-from twilio_compat.errors import BackendError, TwilioCompatError
+from twilio_compat.errors import BackendError, ServiceTimeoutError, TwilioCompatError
 from twilio_compat.rollout.mirror import Mirror
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import QUEUES, Entry, entry_of
+from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.stages import Side
 from twilio_compat.rollout.target import Target
 from twilio_compat.rollout.watcher import Watcher
@@ -52,6 +56,8 @@ REFUSALS: Final = 3
 ATTEMPTS: Final = 40
 """How often what does not go through is tried: some two hours."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 300.0
+UNCLEAR: Final = 15.0
+"""Seconds for which what Twilio has not answered may still have an effect there."""
 GOODBYE: Final = 2.0
 """Seconds that closing leaves for what waits."""
 
@@ -185,22 +191,18 @@ class Worker:
 
     async def _carry_out(self, side: Side, taken: TakenErrand) -> None:
         try:
-            await self._try(side, taken, entry_of(taken.errand.content))
+            await self._try(side, taken)
         except TwilioCompatError as error:
             _log.warning("What became of %s could not be noted: %s", taken.errand.key, error)
 
-    async def _try(self, side: Side, taken: TakenErrand, entry: Entry) -> None:
+    async def _try(self, side: Side, taken: TakenErrand) -> None:
         try:
             async with asyncio.timeout(LONGEST):
-                is_done = await self._apply(side, entry)
+                is_done = await self._apply(side, entry_of(taken.errand.content))
         except (TwilioCompatError, TimeoutError) as error:
-            await self._failed(side, taken, entry, error)
-        except (
-            Exception
-        ) as error:  # a fault of ours: put off, so that nothing is lost, and logged by `_ended`
-            await self._errands.retry(
-                taken.errand_id, at=self._now() + timedelta(minutes=5), error=repr(error)
-            )
+            await self._failed(side, taken, error)
+        except Exception as error:  # a fault of ours, which `_ended` logs
+            await self._again(taken, repr(error), pause=LONGEST_PAUSE, attempts=ATTEMPTS)
             raise
         else:
             if is_done is None:
@@ -217,9 +219,10 @@ class Worker:
         """Carry out an entry. False: there is more to it. None: not yet, since the conversation is being copied."""
         if not entry.conversation_sid:
             return await self._mirror.apply(None, side, entry)
-        pin = await self._office.pins.of(
-            Target(conversation_sid=entry.conversation_sid, service=self._office.service_sid)
-        )
+        if entry.is_late:  # it is due now, and waits for its turn like any other
+            await self._office.outbox.add(side, replace(entry, is_late=False))
+            return True
+        pin = await self._pin(side, entry.conversation_sid)
         if pin.decision.authority is side:
             _log.warning(
                 "%s has the authority over %s by now, and is told nothing", side, entry.conversation_sid
@@ -229,16 +232,32 @@ class Worker:
             return None
         return await self._mirror.apply(pin, side, entry)
 
-    async def _failed(self, side: Side, taken: TakenErrand, entry: Entry, error: Exception) -> None:
+    async def _pin(self, side: Side, conversation_sid: str) -> Pin:
+        """Return the pin, read now where *side* was no mirror a moment ago: it may be one since whoever wrote looked."""
+        target = Target(conversation_sid=conversation_sid, service=self._office.service_sid)
+        pin = await self._office.pins.of(target)
+        return pin if pin.decision.mirror is side else await self._office.pins.kept(target)
+
+    async def _failed(self, side: Side, taken: TakenErrand, error: Exception) -> None:
         is_passing = isinstance(error, BackendError | TimeoutError)
-        text = f"{type(error).__name__}: {error}"
-        if taken.attempts + 1 >= (ATTEMPTS if is_passing else REFUSALS):
-            _log.error("%s is not told of a %s of %s: %s", side, entry.what, entry.line, text)
-            await self._errands.bury(taken.errand_id, error=text)
-            return
+        is_unclear = side is Side.TWILIO and isinstance(error, ServiceTimeoutError | TimeoutError)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(taken.attempts, 16)) * (0.5 + self._chance())
-        _log.info("%s is told of a %s of %s later: %s", side, entry.what, entry.line, text)
-        await self._errands.retry(taken.errand_id, at=self._now() + timedelta(seconds=pause), error=text)
+        await self._again(
+            taken,
+            f"{type(error).__name__}: {error}",
+            pause=max(pause, UNCLEAR) if is_unclear else pause,
+            attempts=ATTEMPTS if is_passing else REFUSALS,
+        )
+
+    async def _again(self, taken: TakenErrand, error: str, *, pause: float, attempts: int) -> None:
+        """Have what failed tried again, or give it up where it has had so many *attempts*."""
+        errand = taken.errand
+        if taken.attempts + 1 >= attempts:
+            _log.error("%s: an entry of %s is given up: %s", errand.queue, errand.line, error)
+            await self._errands.bury(taken.errand_id, error=error)
+            return
+        _log.info("%s: an entry of %s is tried again later: %s", errand.queue, errand.line, error)
+        await self._errands.retry(taken.errand_id, at=self._now() + timedelta(seconds=pause), error=error)
 
     # Looking after
 
