@@ -379,18 +379,37 @@ async def test_of_an_answer_that_is_not_twilios_acs_is_told_nothing_and_the_call
         assert twilio.answer is answer
 
 
-async def test_over_http_what_is_twilios_to_answer_is_refused_and_what_is_on_acs_is_answered(
-    deployment: RolloutDeployment,
+@pytest.mark.parametrize("rollout", ["off", "live"])
+async def test_over_http_what_is_twilios_to_answer_is_passed_on(
+    deployment: RolloutDeployment, rollout: str
 ) -> None:
-    auth = (ACCOUNT_SID, AUTH_TOKEN)
+    auth, file = (ACCOUNT_SID, AUTH_TOKEN), b"\0file" * 50_000
     async with (
-        serving(create_app(deployment.with_rollout("live"))) as url,
+        serving(create_app(deployment.with_rollout(rollout))) as url,
         httpx.AsyncClient(base_url=url, auth=auth, timeout=30) as http,
     ):
-        made = await http.post("/v1/Conversations", data={"FriendlyName": "chat"})
-        refused = await http.get("/v1/Configuration/Webhooks")
-    assert 201 == made.status_code
-    assert (501, 20500) == (refused.status_code, refused.json()["code"])
+        made = (await http.post("/v1/Conversations", data={"FriendlyName": "chat 🙂"})).json()
+        sent = await http.post(f"/v1/Conversations/{made['sid']}/Messages", data={"Body": "é & 🙂"})
+        listed = (await http.get(f"/v1/Conversations/{made['sid']}/Messages?PageSize=5")).json()
+        headers = {"Content-Type": "image/png"}
+        uploaded = await http.post(f"/v1/Services/{SERVICE_SID}/Media", content=file, headers=headers)
+        configured = await http.get("/v1/Configuration/Webhooks")
+    assert ("é & 🙂", 201) == (listed["messages"][0]["body"], sent.status_code)
+    assert (len(file), 200) == (uploaded.json()["size"], configured.status_code)
+    at_twilio = [each.path for each in deployment.twilio.faults.seen if each.method == "POST"]
+    assert ("/v1/Conversations" in at_twilio) is (rollout == "off")
+
+
+async def test_over_http_a_twilio_that_does_not_answer_is_said_to_be_unavailable(
+    deployment: RolloutDeployment,
+) -> None:
+    nowhere = deployment.with_rollout("off", twilio_url="http://127.0.0.1:1")
+    async with (
+        serving(create_app(nowhere)) as url,
+        httpx.AsyncClient(base_url=url, auth=(ACCOUNT_SID, AUTH_TOKEN), timeout=30) as http,
+    ):
+        answer = await http.get("/v1/Configuration")
+    assert (503, 20503) == (answer.status_code, answer.json()["code"])
 
 
 async def test_where_nobody_can_say_whose_a_conversation_is_nothing_is_guessed(

@@ -3,8 +3,7 @@
 ``uvicorn "twilio_compat.rest.asgi:create_app" --factory`` serves it. Who asks says who they are as at Twilio: with the
 account's sid and auth token, or with an API key and its secret, all of them those of the settings.
 
-While a rollout runs, what is Twilio's to answer is refused (`_ELSEWHERE`): whoever can ask here can ask Twilio, and
-from here nothing is passed on.
+While a rollout runs, what is Twilio's to answer is passed on to it (`twilio_compat.rest.forwarding`).
 
 A form is read at once and may not be large; a file is passed on as it comes in, and memory holds little of it.
 """
@@ -21,15 +20,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+import httpx
+
 from twilio_compat.backend import open_backend
 from twilio_compat.errors import ConfigurationError, LimitError
 from twilio_compat.records import MEGABYTE
 from twilio_compat.rest.app import Application
+from twilio_compat.rest.call import Body
 from twilio_compat.rest.deployment import BackendFactory, Deployment, Opened
 from twilio_compat.rest.error_codes import text_of
 from twilio_compat.rest.errors import Problem, problem_of, unauthorized
+from twilio_compat.rest.forwarding import Forwarder
 from twilio_compat.rest.http import Pairs, Request, Response, pairs_of
-from twilio_compat.rest.passing import Passed
+from twilio_compat.rest.passing import Passed, tell
 from twilio_compat.settings import Settings
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -42,12 +45,6 @@ FORM_LIMIT: Final = MEGABYTE
 FILE_LIMIT: Final = 151 * MEGABYTE
 """Bytes of a body that is a file, or a form around one, of 150 MB at most."""
 
-_ELSEWHERE: Final = Problem(
-    20500,
-    "This is Twilio's to answer while conversations are moved to Azure Communication Services, "
-    "and is not passed on from here: ask Twilio",
-    501,
-)
 _FORM: Final = "application/x-www-form-urlencoded"
 _log = logging.getLogger(__name__)
 
@@ -65,6 +62,8 @@ class Server:
         self._deployment = deployment
         self._accepted = _accepted(deployment.settings)
         self._opened: Opened | None = None
+        settings = deployment.settings
+        self._forwarder = Forwarder(settings.twilio_url, timeout=settings.request_timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -87,6 +86,7 @@ class Server:
                 case "lifespan.startup":
                     await send(await self._start())
                 case "lifespan.shutdown":
+                    await self._forwarder.close()
                     if self._opened is not None:
                         await self._opened.close()
                     await send({"type": "lifespan.shutdown.complete"})
@@ -119,24 +119,41 @@ class Server:
             if method == "OPTIONS":
                 return _options(application.methods(path.removeprefix(root)))
             takes_file = application.takes_file(method, path.removeprefix(root))
-            form = await _form(headers, receive) if not takes_file else ()
+            sent = b"" if takes_file else await _whole(headers, receive)
             query = scope.get("query_string", b"").decode("latin-1")
-            response = await application.answer(
-                Request(
-                    method=method,
-                    url=f"{_origin(scope, headers)}{path}?{query}",
-                    root=root,
-                    parameters=form,
-                    headers=headers,
-                    body=_file(headers, receive) if takes_file else b"",
-                )
+            request = Request(
+                method=method,
+                url=f"{_origin(scope, headers)}{path}?{query}",
+                root=root,
+                parameters=_form(headers, sent),
+                headers=headers,
+                body=_file(headers, receive) if takes_file else b"",
             )
-            return _refusal(_ELSEWHERE) if isinstance(response, Passed) else response
+            answer = await application.answer(request)
+            if isinstance(answer, Response):
+                return answer
+            there = f"{path.removeprefix(root)}{f'?{query}' if query else ''}"
+            body = request.body if takes_file else sent
+            return await self._passed(answer, method, there, headers, body)
         except LimitError as error:
             return _refusal(problem_of(error, template="", path=path))
         except ConfigurationError:
             _log.exception("A request could not be answered")
             return _refusal(Problem(20500, text_of(20500), 500))
+
+    async def _passed(
+        self, passed: Passed, method: str, path: str, headers: Mapping[str, str], body: Body
+    ) -> Response:
+        try:
+            answer = await self._forwarder.send(
+                method, path, headers, body, is_media="/Media" in path.partition("?")[0]
+            )
+        except httpx.HTTPError as error:
+            _log.warning("Twilio did not answer: %r", error)
+            return _refusal(Problem(20503, text_of(20503), 503))
+        if passed.then is not None:
+            await tell(passed.then, answer.status, answer.text)
+        return answer
 
     def _knows(self, authorization: str) -> bool:
         """Whether it is somebody who may ask; how long that takes says nothing of how near they came."""
@@ -174,11 +191,15 @@ def _origin(scope: Scope, headers: Mapping[str, str]) -> str:
     return f"{scope.get('scheme', 'http')}://{headers.get('host') or (f'{host}:{port}' if port else host)}"
 
 
-async def _form(headers: Mapping[str, str], receive: Receive) -> Pairs:
-    """Read a form. `LimitError`: it is too large."""
+async def _whole(headers: Mapping[str, str], receive: Receive) -> bytes:
+    """Read a body that is no file. `LimitError`: it is too large."""
+    return b"".join([piece async for piece in _body(headers, receive, FORM_LIMIT, code=20422)])
+
+
+def _form(headers: Mapping[str, str], body: bytes) -> Pairs:
+    """Take a form apart, if it is one. `LimitError`: it has too many fields."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return ()
-    body = b"".join([piece async for piece in _body(headers, receive, FORM_LIMIT, code=20422)])
     try:
         return pairs_of(body.decode(errors="surrogateescape"))
     except ValueError as error:
