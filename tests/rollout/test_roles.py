@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -51,6 +51,11 @@ class Roles:
         self.made.append(draft)
         self.known.append(role(f"RLmade{len(self.made)}", draft.friendly_name))
         return self.known[-1]
+
+    async def update(self, sid: str, permissions: Sequence[str]) -> RoleRecord:
+        (place,) = [place for place, each in enumerate(self.known) if each.sid == sid]
+        self.known[place] = replace(self.known[place], permissions=tuple(permissions))
+        return self.known[place]
 
 
 @dataclass
@@ -127,4 +132,12 @@ async def test_roles_are_read_anew_off_the_callers_path(world: World) -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert "RLtwilio9" == await roles.public(Side.ACS, "RLacs1")
+    await roles.close()
+
+
+async def test_a_role_allows_on_acs_what_it_allows_at_twilio(world: World) -> None:
+    world.twilio.known[0] = replace(world.twilio.known[0], permissions=("sendMessage", "addParticipant"))
+    roles = world.process()
+    await roles.public(Side.ACS, "RLacs1")
+    assert ("sendMessage", "addParticipant") == world.acs.known[0].permissions
     await roles.close()

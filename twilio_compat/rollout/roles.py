@@ -1,7 +1,7 @@
 """What roles are called on either side. In public they are called as at Twilio, which has the authority over them.
 
-The same role has the same name and type on both sides. One that ACS does not have is made there, with the permissions it
-has at Twilio.
+The same role has the same name and type on both sides, and allows the same: ACS is told when Twilio's are read. One that
+ACS does not have is made there when somebody has it.
 
 A call that ACS serves must not wait for Twilio, nor fail with it. So Twilio's roles are kept in the store, and read anew
 off the caller's path. Only who needs a role that was never heard of asks Twilio, for `PATIENCE` seconds at most; where
@@ -85,7 +85,7 @@ class _TwilioRoles:
     """Twilio's roles, as last read by any process."""
 
     def __init__(self, sides: Sides, clock: Callable[[], float]) -> None:
-        self._roles = sides.twilio.roles
+        self._roles, self._on_acs = sides.twilio.roles, sides.acs.roles
         self._documents: Documents = sides.acs.documents
         self._clock = clock
         self._known: Sequence[RoleRecord] | None = None
@@ -123,12 +123,21 @@ class _TwilioRoles:
         try:
             found = await self._roles.list()
             if self._known is None or [*found] != [*self._known]:
+                await self._agree(found)
                 await self._documents.put(KIND, NAME, _to_content(found))
         except TwilioCompatError as error:
             _log.warning("The roles of Twilio cannot be read, and count as last known: %s", error)
             self._known_at = began  # not again at once
             return
         self._known, self._known_at = found, began
+
+    async def _agree(self, wanted: Sequence[RoleRecord]) -> None:
+        """Have the roles of ACS allow what those at Twilio allow."""
+        on_acs = await self._on_acs.list()
+        for role in wanted:
+            twin = _twin(on_acs, role)
+            if twin is not None and {*twin.permissions} != {*role.permissions}:
+                await self._on_acs.update(twin.sid, role.permissions)
 
 
 async def _roles_of(sides: Sides) -> Sequence[RoleRecord]:
