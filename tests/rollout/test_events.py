@@ -6,13 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from tests.rollout.two_sides import SERVICE_SID, two_sides
 from twilio_compat.account import account_actor, on_behalf_of
 from twilio_compat.backend import Backend
-from twilio_compat.events import ConversationJoined, Event, MessageAdded, Synchronized
+from twilio_compat.errors import ServiceUnavailableError
+from twilio_compat.events import (
+    ConversationJoined,
+    Event,
+    MessageAdded,
+    SourceInterrupted,
+    SourceRestored,
+    Synchronized,
+)
 from twilio_compat.records import ConversationDraft, MessageDraft, ParticipantDraft
 from twilio_compat.rollout.events import subscribe
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.stages import Side, Stage
 from twilio_compat.rollout.target import Target
 
 ACCOUNT = account_actor(SERVICE_SID)
@@ -110,3 +120,57 @@ async def test_that_a_handover_tells_each_message_once_and_in_order(tmp_path: Pa
     added = [each.message for each in found if isinstance(each, MessageAdded)]
     assert ["One", "Two", "Three"] == [each.body for each in added]
     assert [0, 1, 2] == [each.index for each in added]
+
+
+async def test_that_news_wait_for_a_store_that_fails_and_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_sides(tmp_path) as sides:
+        sid = await _made(sides.twilio)
+        async with subscribe(sides.office, ALICE, period=0.05) as events:
+            await _until(events, Synchronized)
+
+            async def fail(*_: object) -> None:
+                raise ServiceUnavailableError("The store cannot be reached")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(sides.office.pins, "of", fail)
+                for number in range(3):
+                    await _written(sides.twilio, sid, f"message {number}")
+                await _until(events, SourceInterrupted)
+            await _until(events, SourceRestored)
+            added = await _until(events, MessageAdded, 3)
+    assert ["message 0", "message 1", "message 2"] == [
+        each.message.body for each in added if isinstance(each, MessageAdded)
+    ]
+
+
+async def test_that_nothing_is_left_when_the_stream_is_left_or_its_reader_cancelled(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as sides:
+        await _made(sides.twilio)
+        before = asyncio.all_tasks()
+        async with subscribe(sides.office, ALICE, period=0.05) as events:
+            await _until(events, Synchronized)
+            waiting = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.sleep(0.05)
+        assert set() == {each for each in asyncio.all_tasks() - before if "subscribe" in repr(each)}
+
+
+async def test_that_what_both_sides_tell_of_a_compared_conversation_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_sides(tmp_path) as sides:
+        noted: list[tuple[Side, type[Event]]] = []
+        monkeypatch.setattr(
+            sides.office.shadow, "told", lambda side, event, _: noted.append((side, type(event)))
+        )
+        sid = await _made(sides.twilio)
+        await sides.office.pins.pin(Target(conversation_sid=sid, service=SERVICE_SID), Stage.SHADOW)
+        async with subscribe(sides.office, ALICE, period=0.05) as events:
+            await _until(events, Synchronized)
+            await _written(sides.twilio, sid, "Hello")
+            await _until(events, MessageAdded)
+    assert (Side.TWILIO, MessageAdded) in noted

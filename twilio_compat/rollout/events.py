@@ -118,6 +118,7 @@ class _Stream:
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(MOST)
         self._sources: dict[Side, _Source] = {}
         self._merge = Merge()
+        self._name = f"{actor.identity} {id(self)}"
         self._is_synchronized = False
         self._early: list[tuple[Side, Event]] = []
         self._ticker = asyncio.create_task(self._tick())
@@ -131,14 +132,32 @@ class _Stream:
         while True:
             item = await self._queue.get()
             was = self._is_synchronized
-            told = [*(await self._looked() if item is None else await self._heard(*item))]
-            if self._is_synchronized and not was:
-                told += [each for early in self._early for each in await self._heard(*early)]
-                self._early.clear()
-            for event in told:
-                yield event
-                if isinstance(event, SourceRefused):
-                    return
+            items = [item]
+            while items:
+                async for event in self._told(items.pop(0)):
+                    yield event
+                    if isinstance(event, SourceRefused):
+                        return
+                if self._is_synchronized and not was:
+                    items, self._early, was = [*self._early], [], True
+
+    async def _told(self, item: _Item) -> AsyncGenerator[Event, None]:
+        """Yield what to tell of an item. While the store does not say where a conversation is, nothing goes on, or is lost."""
+        is_interrupted = False
+        while True:
+            try:
+                told = await self._looked() if item is None else await self._heard(*item)
+                break
+            except TwilioCompatError as error:
+                log.warning("News wait, since it is not known where a conversation is: %s", error)
+                if not is_interrupted and self._is_synchronized:
+                    yield SourceInterrupted(error=error)
+                is_interrupted = True
+                await asyncio.sleep(self._period)
+        if is_interrupted and self._is_synchronized:
+            yield SourceRestored()
+        for event in told:
+            yield event
 
     async def close(self) -> None:
         """Leave no task behind."""
@@ -197,7 +216,10 @@ class _Stream:
         pin = await self._pin(sid)
         place = await self._office.place(pin, side)
         await self._meet(pin)
-        return self._merge.tell(side, pin.conversation_sid, _public(event, place.public))
+        event = _public(event, place.public)
+        if pin.decision.compared:
+            self._office.shadow.told(side, event, self._name)
+        return self._merge.tell(side, pin.conversation_sid, event)
 
     async def _came_up(self, side: Side, event: Synchronized) -> Sequence[Event]:
         source, again = self._sources[side], self._sources[side].up is not None
@@ -256,12 +278,20 @@ class _Stream:
         if not self._is_synchronized:
             return self._synchronized(time.monotonic() - self._since >= self._patience)
         told: list[Event] = []
+        pins = await self._office.all_pins()
         for sid in self._merge.known:
+            if self._rests(sid, pins.get(sid)):
+                continue
             try:
                 told += await self._settle(sid)
             except TwilioCompatError as error:
                 log.warning("Conversation %s is looked at later: %s", sid, error)
         return told
+
+    def _rests(self, sid: str, pin: Pin | None) -> bool:
+        """Say whether the side that is told has the authority over a conversation, and keeps it."""
+        authority = Side.TWILIO if pin is None else pin.decision.authority
+        return (pin is None or pin.towards is None) and self._merge.is_settled(sid, authority)
 
     async def _settle(self, sid: str) -> Sequence[Event]:
         pin = await self._pin(sid)

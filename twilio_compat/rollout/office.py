@@ -7,7 +7,7 @@ theory of writing is in `twilio_compat.rollout.pins` and `twilio_compat.rollout.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -115,6 +115,7 @@ class Office:
         self._carry = carry
         self.shadow = shadow
         self.telemetry = telemetry
+        self._all_pins: Fresh[Mapping[str, Pin]] = Fresh(self._read_pins, clock=clock, what="All pins")
         self._ever_live: Fresh[bool] = Fresh(pins.ever_live, clock=clock, what="Whether ACS has anything")
         self._ever_pinned: Fresh[bool] = Fresh(self._has_pins, clock=clock, what="Whether there are pins")
 
@@ -125,6 +126,13 @@ class Office:
     async def ever_pinned(self) -> bool:
         """Say whether any conversation of the service has, or had, a pin; if none has, all are plainly off."""
         return self._ever_pinned.last is True or await self.ever_live() or await self._ever_pinned.get()
+
+    async def all_pins(self) -> Mapping[str, Pin]:
+        """Return all pins by sid, as they were at most a second ago; a conversation without one is off."""
+        return await self._all_pins.get()
+
+    async def _read_pins(self) -> Mapping[str, Pin]:
+        return {each.conversation_sid: each for each in await self.pins.list()}
 
     async def target(self, sid: str) -> Target:
         """Return the conversation that *sid* names, which may be what Twilio calls it."""
@@ -219,6 +227,7 @@ class Office:
         await self.outbox.close()
         await self.shadow.close()
         await self.roles.close()
+        await self._all_pins.close()
         await self._ever_live.close()
         await self._ever_pinned.close()
         await self.pins.close()
