@@ -55,8 +55,7 @@ def check_account(actor: Actor) -> None:
 def check_conversation_draft(actor: Actor, draft: ConversationDraft) -> None:
     """Refuse (`ForbiddenError` 50107) to anybody but the account what is the account's alone."""
     given = (draft.state != "active", draft.timers != Timers(), draft.date_created, draft.date_updated)
-    kept = (draft.sid is not None, draft.created_by is not None)
-    _check(actor, *given, *kept, bool(draft.extras))
+    _check(actor, *given, draft.created_by is not None, bool(draft.extras))
 
 
 def check_conversation_changes(actor: Actor, changes: ConversationChanges) -> None:

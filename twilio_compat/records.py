@@ -138,8 +138,9 @@ class ConversationRecord:
 class ConversationDraft:
     """A conversation to be made. ``attributes`` default to an empty object, as at Twilio.
 
-    From ``state`` on is for the account alone (`ActorKind.ACCOUNT`); dates, ``sid`` and ``created_by`` are those of a
-    conversation that is imported, and that keeps them. `ConflictError` 50353 where the sid is taken.
+    From ``state`` on, but for ``sid``, is for the account alone (`ActorKind.ACCOUNT`); dates and ``created_by`` are those of
+    a conversation that is imported, and that keeps them. ``sid`` is what it is to be called, by whoever has given it a name
+    already. `ConflictError` 50353 where that is taken.
     """
 
     friendly_name: str | None = None

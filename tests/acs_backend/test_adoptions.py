@@ -455,7 +455,6 @@ async def test_only_the_account_has_something_keep_what_it_had(
     upload = MediaUpload(content=b"", content_type="a/b", sid=kept("ME", 1))
     newcomer = ParticipantDraft(identity="carol", sid=kept("MB", 1))
     for refused in (
-        backend.conversations.create(alice, ConversationDraft(sid=kept("CH", 1))),
         backend.conversations.create(alice, ConversationDraft(created_by="bob")),
         backend.participants.create(alice, chat.sid, newcomer),
         backend.messages.create(alice, chat.sid, draft("a", sid=kept("IM", 1))),

@@ -88,7 +88,7 @@ def test_a_share_is_read_from_the_environment(text: str, share: float) -> None:
 @pytest.mark.parametrize("text", ["-0.1", "1.1", "nan"])
 def test_a_share_is_from_0_to_1(text: str) -> None:
     with pytest.raises(
-        ConfigurationError, match="^The setting rollout_sample must be a number from 0 to 1, not "
+        ConfigurationError, match=r"^The setting rollout_sample must be a number from 0 to 1, not "
     ):
         Settings.from_environment({"TWILIO_COMPAT_ROLLOUT_SAMPLE": text})
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from twilio_compat.account import ConversationQuery, StateMove
+from twilio_compat.account import ConversationQuery, StateMove, account_actor
 from twilio_compat.errors import BackendError, ConflictError, NotFoundError
 from twilio_compat.records import Actor, ConversationChanges, ConversationDraft, ConversationRecord
 from twilio_compat.rollout.office import Office, soon
@@ -29,6 +29,7 @@ class RolloutConversations:
     def __init__(self, office: Office) -> None:
         """Ask *office* for where a conversation is."""
         self._office = office
+        self._account = account_actor(office.service_sid)
 
     # Making
 
@@ -45,7 +46,7 @@ class RolloutConversations:
     async def _create_at_twilio(
         self, actor: Actor, draft: ConversationDraft, target: Target, stage: Stage
     ) -> ConversationRecord:
-        if draft.unique_name is not None and await self._on_acs(actor, draft.unique_name) is not None:
+        if draft.unique_name is not None and await self._on_acs(draft.unique_name) is not None:
             raise _name_taken()
         with self._office.telemetry.call(Side.TWILIO, "conversations.create"):
             record = await self._office.sides.twilio.conversations.create(actor, draft)
@@ -57,7 +58,7 @@ class RolloutConversations:
     async def _create_on_acs(
         self, actor: Actor, draft: ConversationDraft, target: Target, stage: Stage
     ) -> ConversationRecord:
-        if draft.unique_name is not None and await self._is_twilios(actor, draft.unique_name):
+        if draft.unique_name is not None and await self._is_twilios(draft.unique_name):
             raise _name_taken()
         sid = draft.sid or f"CH{uuid4().hex}"
         pin = await self._office.pins.pin(replace(target, conversation_sid=sid), stage)
@@ -83,14 +84,14 @@ class RolloutConversations:
         return await self._office.read(sid, "conversations.get", get)
 
     async def get_by_unique_name(self, actor: Actor, unique_name: str) -> ConversationRecord:
-        """As `Conversations.get_by_unique_name`."""
+        """As `Conversations.get_by_unique_name`: the account finds out which it is, and the actor may see it or not."""
         return await self.get(actor, await self.sid_of(actor, unique_name))
 
     async def sid_of(self, actor: Actor, unique_name: str) -> str:
         """As `AccountConversations.sid_of`."""
-        if (sid := await self._on_acs(actor, unique_name)) is not None:
+        if (sid := await self._on_acs(unique_name)) is not None:
             return sid
-        sid = await self._office.sides.twilio.conversations.sid_of(actor, unique_name)
+        sid = await self._office.sides.twilio.conversations.sid_of(self._account, unique_name)
         return await self._public(sid)
 
     async def list(self, actor: Actor) -> Sequence[ConversationRecord]:
@@ -146,20 +147,20 @@ class RolloutConversations:
 
     # Which side
 
-    async def _on_acs(self, actor: Actor, unique_name: str) -> str | None:
+    async def _on_acs(self, unique_name: str) -> str | None:
         """Return the sid of a conversation with a unique name, if ACS has the authority over it."""
         if not await self._office.ever_live():
             return None
         try:
-            sid = await self._office.sides.acs.conversations.sid_of(actor, unique_name)
+            sid = await self._office.sides.acs.conversations.sid_of(self._account, unique_name)
         except NotFoundError:
             return None
         return sid if await self._office.authority(sid) is Side.ACS else None
 
-    async def _is_twilios(self, actor: Actor, unique_name: str) -> bool:
+    async def _is_twilios(self, unique_name: str) -> bool:
         """Say whether Twilio has the authority over a conversation with a unique name, as far as Twilio answers."""
         try:
-            sid = await soon(self._office.sides.twilio.conversations.sid_of(actor, unique_name))
+            sid = await soon(self._office.sides.twilio.conversations.sid_of(self._account, unique_name))
         except NotFoundError:
             return False
         except BackendError as error:
