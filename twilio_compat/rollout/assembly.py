@@ -97,7 +97,7 @@ def assemble(sides: Sides, shared: Shared) -> Parts:
         clock=shared.tools.clock,
     )
     tails = later.tails = Tails(office)
-    mirror = Mirror(office)
+    mirror = Mirror(office, clock=shared.tools.clock)
     worker = later.worker = _worker(office, mirror, tails, shared.tools)
     return Parts(office, mirror, worker, mismatches)
 

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from twilio_compat.account import account_actor
-from twilio_compat.errors import ServiceUnavailableError
+from twilio_compat.errors import NotFoundError, ServiceUnavailableError
 from twilio_compat.records import MediaRecord, MediaUpload
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.stages import Side
@@ -16,6 +16,7 @@ from twilio_compat.rollout.stages import Side
 PIECE: Final = 64 * 1024
 TIMEOUT: Final = 60.0
 """Seconds that a piece may take to come."""
+_GONE: Final = (404, 410)
 
 
 async def carry(sides: Sides, to: Side, record: MediaRecord) -> MediaRecord:
@@ -28,6 +29,8 @@ async def carry(sides: Sides, to: Side, record: MediaRecord) -> MediaRecord:
     async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True) as client:
         try:
             async with client.stream("GET", urls[record.sid]) as response:
+                if response.status_code in _GONE:
+                    raise NotFoundError(f"Media not found: {record.sid}", code=50507)
                 if not response.is_success:
                     raise ServiceUnavailableError(
                         f"The file {record.sid} cannot be read (HTTP {response.status_code})"

@@ -8,7 +8,8 @@ The account does it, which no role binds, and no webhook is called for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twilio_compat.errors import ConflictError
@@ -28,18 +29,20 @@ CLOSED: Final = 50377
 """Twilio's code for what a closed conversation does not take."""
 AT_ONCE: Final = 200
 """Messages that are mirrored in one go, so that the line of a conversation is not held for too long."""
+PATIENCE: Final = 60.0
+"""Seconds for which messages are mirrored in one go: ACS takes not many in a minute."""
 
 
 class Mirror:
     """Carries out the entries of one service."""
 
-    def __init__(self, office: Office) -> None:
-        """Go between the sides of *office*."""
+    def __init__(self, office: Office, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Go between the sides of *office*. *clock* is monotonic, in seconds."""
         self._office = office
         self._users = MirroredUsers(office)
         self._conversations = MirroredConversations(office)
         self._participants = MirroredParticipants(office, self._users)
-        self._messages = MirroredMessages(office, at_once=AT_ONCE)
+        self._messages = MirroredMessages(office, at_once=AT_ONCE, patience=PATIENCE, clock=clock)
 
     async def apply(self, pin: Pin | None, side: Side, entry: Entry) -> bool:
         """Make *side* what the other is, in what *entry* names; False: there is more, so do it again.

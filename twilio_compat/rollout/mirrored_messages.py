@@ -10,8 +10,13 @@ sending it once.
 
 *Twilio* gives a message a sid and an index of its own, and has no name for a send. So who sends looks first: what is there
 after the newest message that is known, and is not known itself, may be what somebody sent who died before they could note
-its name. One that says the same by the same author at the same time is that one, and gets its pair. What is left is what
-others wrote at Twilio, past the library; it stays.
+its name. One that says the same by the same author at the same time is that one, and gets its pair; so does one that says
+something else, if it was edited at the authority since. What is left is what others wrote at Twilio, past the library; it
+stays.
+
+A message that the mirror refuses holds up none that comes after it. It has an entry of its own, which is given up where that
+does not help; and where one has not, because nobody knows the message by name, the refusal is told when the rest is sent.
+A file that is gone at Twilio is gone on ACS, where its message names it just the same.
 
 An index that was told is not given again. One whose message was deleted before the mirror had it is taken on ACS by an
 empty message that is deleted at once, and noted as a pair for Twilio.
@@ -20,19 +25,26 @@ empty message that is deleted at once, and noted as a pair for Twilio.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from twilio_compat.account import account_actor
-from twilio_compat.errors import NotFoundError, TranslationGapError
+from twilio_compat.errors import (
+    ArgumentError,
+    LimitError,
+    NotFoundError,
+    TranslationGapError,
+    TwilioCompatError,
+)
 from twilio_compat.records import (
     UNCHANGED,
     Actor,
     Direction,
     MediaRecord,
+    MediaUpload,
     MessageChanges,
     MessageDraft,
     MessageRecord,
@@ -59,13 +71,40 @@ class _Mirrored:
     orphans: list[MessageRecord]
 
 
+class _Refused:
+    """The first refusal that is to be told once the messages were sent that come after it."""
+
+    def __init__(self, until: int | None) -> None:
+        """*until* is the index of the message that is asked for; None: all are."""
+        self._until = until
+        self._error: TwilioCompatError | None = None
+
+    @contextmanager
+    def noting(self, message: MessageRecord) -> Iterator[None]:
+        """Send a message in the block. What is wrong with the message alone is noted, or told if it is the last one."""
+        try:
+            yield
+        except (LimitError, TranslationGapError, ArgumentError) as error:
+            if message.index == self._until:
+                raise
+            _log.info("%s is passed over: %s", message.sid, error)
+            self._error = self._error or error
+
+    def tell(self) -> None:
+        """Raise what was noted, unless each message has an entry of its own that does."""
+        if self._until is None and self._error is not None:
+            raise self._error
+
+
 class MirroredMessages:
     """Makes the messages at the mirror those of the authority."""
 
-    def __init__(self, office: Office, *, at_once: int) -> None:
-        """Keep what Twilio calls messages in *office*'s map. Send up to *at_once* at a time."""
+    def __init__(self, office: Office, *, at_once: int, patience: float, clock: Callable[[], float]) -> None:
+        """Keep what Twilio calls messages in *office*'s map. Send up to *at_once* at a time, for *patience* seconds."""
         self._office = office
         self._at_once = at_once
+        self._patience = patience
+        self._clock = clock
 
     async def apply(self, here: Place, there: Place, entry: Entry) -> bool:
         """Make *there* what is *here*, up to what *entry* names; False: there is more to be sent before that."""
@@ -96,27 +135,31 @@ class MirroredMessages:
 
     async def _catch_up(self, here: Place, there: Place, until: int | None) -> bool:
         """Send what the mirror does not have, in order; False where that was not all."""
-        mirrored = await self._mirrored(here, there)
-        sent = 0
-        while sent < self._at_once:
-            size = PAGE if until is None else min(PAGE, until - mirrored.upto)
-            if size <= 0:
-                return True
-            page = await here.backend.messages.page(
-                _actor(here),
-                here.sid,
-                size=size,
-                anchor=here.there.anchor(mirrored.upto + 1, Direction.FORWARD),
-                direction=Direction.FORWARD,
-            )
-            records = [each for each in here.public.page(page).items if each.index > mirrored.upto]
-            for each in records if until is None else [each for each in records if each.index <= until]:
-                await self._send(here, there, each, mirrored)
+        mirrored, refused = await self._mirrored(here, there), _Refused(until)
+        give_up_at, sent = self._clock() + self._patience, 0
+        while page := await self._missing(here, mirrored.upto, until):
+            for each in page:
+                if sent == self._at_once or self._clock() > give_up_at:
+                    refused.tell()
+                    return False
+                with refused.noting(each):
+                    await self._send(here, there, each, mirrored)
                 mirrored.upto = each.index
                 sent += 1
-            if not page.has_newer or not records:
-                return True
-        return False
+        refused.tell()
+        return True
+
+    async def _missing(self, here: Place, after: int, until: int | None) -> Sequence[MessageRecord]:
+        """Return the next messages with an index above *after*, up to *until*."""
+        size = PAGE if until is None else min(PAGE, until - after)
+        if size <= 0:
+            return []
+        anchor = here.there.anchor(after + 1, Direction.FORWARD)
+        page = await here.backend.messages.page(
+            _actor(here), here.sid, size=size, anchor=anchor, direction=Direction.FORWARD
+        )
+        found = [each for each in here.public.page(page).items if each.index > after]
+        return found if until is None else [each for each in found if each.index <= until]
 
     async def _mirrored(self, here: Place, there: Place) -> _Mirrored:
         newest = await self._newest(there)
@@ -150,14 +193,13 @@ class MirroredMessages:
 
     async def _send(self, here: Place, there: Place, wanted: MessageRecord, mirrored: _Mirrored) -> None:
         if there.side is Side.ACS:
-            media = [await self._carried(here, there, each) for each in wanted.media]
-            await there.backend.messages.create(_actor(there), there.sid, _to_acs(wanted, media))
+            await self._send_to_acs(there, wanted)
             return
         _check(wanted)
         made = _taken(mirrored.orphans, wanted)
         media = list(made.media) if made else []
         if made is None:
-            media = [await self._carried(here, there, each) for each in wanted.media]
+            media = [await self._carried_to_twilio(there, each) for each in wanted.media]
             made = await there.backend.messages.create(_actor(there), there.sid, _to_twilio(wanted, media))
         await self._pair(there, wanted, made, media)
 
@@ -177,9 +219,33 @@ class MirroredMessages:
         if counts.twilio != made.sid and not counts.is_gone:
             await there.backend.messages.delete(_actor(there), there.sid, made.sid)
 
-    async def _carried(self, here: Place, there: Place, record: MediaRecord) -> MediaRecord:
+    async def _send_to_acs(self, there: Place, wanted: MessageRecord) -> None:
+        """Send a message with its files; one that is gone is named just the same, which takes that it is there for a moment."""
+        media, gone = list[MediaRecord](), list[MediaRecord]()
+        for each in wanted.media:
+            try:
+                media.append(await self._carried(there, each))
+            except NotFoundError:
+                empty = MediaUpload(
+                    content=b"", content_type=each.content_type, filename=each.filename, sid=each.sid
+                )
+                await there.backend.media.upload(_actor(there), empty)
+                media.append(each)
+                gone.append(each)
+        await there.backend.messages.create(_actor(there), there.sid, _to_acs(wanted, media))
+        for each in gone:
+            await there.backend.media.delete(each.sid)
+
+    async def _carried(self, there: Place, record: MediaRecord) -> MediaRecord:
         (carried,) = await self._office.carried(there, [record])
         return carried
+
+    async def _carried_to_twilio(self, there: Place, record: MediaRecord) -> MediaRecord:
+        try:
+            return await self._carried(there, record)
+        except NotFoundError as error:
+            text = f"The file {record.sid} is gone, and Twilio takes no message with a file that is not there"
+            raise TranslationGapError(text) from error
 
     async def _keep_index(self, here: Place, there: Place, sid: str, index: int) -> None:
         """Have an index not given again whose message is gone before the mirror had it."""
@@ -255,22 +321,26 @@ def _check(wanted: MessageRecord) -> None:
 
 
 def _taken(orphans: list[MessageRecord], wanted: MessageRecord) -> MessageRecord | None:
-    """Take the message from *orphans* that says what *wanted* says, if there is one, with those before it."""
-    for each in orphans:
-        if _says_the_same(each, wanted):
-            orphans.remove(each)
-            return each
-    return None
+    """Take from *orphans* the message that is *wanted*, if it is there: as it is, or as it was before it was edited."""
+    likely = [each for each in orphans if _may_be(each, wanted)]
+    found = next((each for each in likely if _says_the_same(each, wanted)), None)
+    if found is None and wanted.date_updated > wanted.date_created:
+        found = next(iter(likely), None)
+    if found is not None:
+        orphans.remove(found)
+    return found
 
 
-def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
+def _may_be(one: MessageRecord, other: MessageRecord) -> bool:
     return (
         one.author == other.author
-        and (one.body or "") == (other.body or "")
-        and same(one.attributes, other.attributes)
         and len(one.media) == len(other.media)
         and _is_at(one.date_created, other.date_created)
     )
+
+
+def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
+    return (one.body or "") == (other.body or "") and same(one.attributes, other.attributes)
 
 
 def _is_at(one: datetime, other: datetime) -> bool:
