@@ -37,11 +37,11 @@ from twilio_compat.records import (
 )
 from twilio_compat.rollout.assembly import Tools, shared
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.copying import Mover
-from twilio_compat.rollout.rules import parse_rules
+from twilio_compat.rollout.moving.copying import Mover
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.rules import parse_rules
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.settings import Settings
 
 ACCOUNT = account_actor()

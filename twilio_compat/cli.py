@@ -13,13 +13,13 @@ from dataclasses import replace
 import click
 
 from twilio_compat.backend import open_backend
-from twilio_compat.content_commands import content
+from twilio_compat.commands.content import content
+from twilio_compat.commands.move import move
+from twilio_compat.commands.rollout import rollout
+from twilio_compat.commands.webhooks import webhooks
 from twilio_compat.errors import TwilioCompatError
-from twilio_compat.move_command import move
 from twilio_compat.records import IssuedIdentity
-from twilio_compat.rollout_commands import rollout
 from twilio_compat.settings import Settings
-from twilio_compat.webhook_commands import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -92,7 +92,7 @@ class Settings:
     sweep_interval: float = 30.0
     """Pause between two looks into a quiet conversation whose messages are in use."""
     rollout: str | None = None
-    """How far conversations are to have come from Twilio to ACS: rules (`twilio_compat.rollout.rules`), or ``openfeature``
+    """How far conversations are to have come from Twilio to ACS: rules (`twilio_compat.rollout.staging.rules`), or ``openfeature``
     for a flag service. Unset, there is no rollout: ACS has everything, and nobody looks at Twilio.
     """
     rollout_sample: float = 0.1

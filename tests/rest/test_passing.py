@@ -26,8 +26,8 @@ from twilio_compat.rest.http_client import KNOWN, Passes
 from twilio_compat.rest.operation_table import MEDIA_OPERATIONS, OPERATIONS
 from twilio_compat.rest.passing import About, about
 from twilio_compat.rest.portal import Portal
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.webhooks.configuration import read_scoped
 
 HOST, MEDIA_HOST = "https://conversations.twilio.com", "https://mcs.us1.twilio.com"

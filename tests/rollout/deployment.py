@@ -30,7 +30,7 @@ from twilio_compat.records import (
 from twilio_compat.rollout.assembly import Tools
 from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.opening import with_rollout
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.stages import Side, Stage
 from twilio_compat.settings import Settings
 
 ACCOUNT: Actor = account_actor()

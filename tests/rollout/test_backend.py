@@ -18,8 +18,8 @@ from tests.support.waiting import eventually
 from twilio_compat.account import ConversationQuery
 from twilio_compat.records import ConversationChanges, MessageChanges, Timers
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.timers import has_timers
+from twilio_compat.rollout.mirroring.timers import has_timers
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 async def test_what_is_off_is_at_twilio_alone(deployment: RolloutDeployment) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_compat.rollout.buckets import BUCKETS, bucket_of, is_taken
+from twilio_compat.rollout.staging.buckets import BUCKETS, bucket_of, is_taken
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))["vectors"]
 

@@ -21,14 +21,14 @@ from tests.support.http_faults import FOREVER
 from twilio_compat.errors import LimitError, NotFoundError, ServiceUnavailableError
 from twilio_compat.records import MediaUpload, MessageChanges, MessageDraft, MessageRecord
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.carry import carry
-from twilio_compat.rollout.mirror import AT_ONCE, Mirror
-from twilio_compat.rollout.mirrored_messages import MirroredMessages, _Mirrored
+from twilio_compat.rollout.mirroring.carry import carry
+from twilio_compat.rollout.mirroring.messages import MirroredMessages, _Mirrored
+from twilio_compat.rollout.mirroring.mirror import AT_ONCE, Mirror
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Sids
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 
 
 async def quiet(backend: RolloutBackend, *members: str) -> tuple[str, Pin, Mirror]:

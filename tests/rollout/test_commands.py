@@ -22,9 +22,9 @@ from tests.rollout.deployment import (
 from tests.rollout.test_moving import conversation
 from twilio_compat.errors import ArgumentError, ConfigurationError, ConflictError
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.comparison import Difference
+from twilio_compat.rollout.comparing.comparison import Difference
 from twilio_compat.rollout.outbox import QUEUES, Entry
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 SID = "CH" + "1" * 32
 FAST = ("--deadline", "0.2", "--yes")

@@ -21,7 +21,7 @@ from twilio_compat.records import (
     ParticipantRecord,
     UserConversationRecord,
 )
-from twilio_compat.rollout.comparison import (
+from twilio_compat.rollout.comparing.comparison import (
     EXTRA,
     MISSING,
     OPTIONAL,

@@ -31,15 +31,15 @@ from twilio_compat.records import (
     ParticipantChanges,
     ParticipantDraft,
 )
-from twilio_compat.rollout import copying as copying_module
-from twilio_compat.rollout import survey as survey_module
-from twilio_compat.rollout.copying import Mover, Tools
+from twilio_compat.rollout.comparing.reconcile import Report, reconcile
+from twilio_compat.rollout.moving import copying as copying_module
+from twilio_compat.rollout.moving import survey as survey_module
+from twilio_compat.rollout.moving.copying import Mover, Tools
+from twilio_compat.rollout.moving.plans import Phase, Progress
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.plans import Phase, Progress
-from twilio_compat.rollout.reconcile import Report, reconcile
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 ACCOUNT = account_actor()
 DEADLINE = 10.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twilio_compat.events import Event, MessageAdded, MessageRemoved, MessageUpdated
 from twilio_compat.records import ConversationRecord, ConversationState, MessageRecord
 from twilio_compat.rollout.event_merge import Merge, Seen
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SID = "CH" + "1" * 32

@@ -22,8 +22,8 @@ from twilio_compat.events import (
 )
 from twilio_compat.records import ConversationDraft, MessageDraft, ParticipantDraft
 from twilio_compat.rollout.events import subscribe
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 ACCOUNT = account_actor(SERVICE_SID)
 ALICE = on_behalf_of("alice", SERVICE_SID)

@@ -13,7 +13,7 @@ from twilio_compat.jwt.access_token import AccessToken
 from twilio_compat.jwt.access_token.grants import ChatGrant
 from twilio_compat.message import Message
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 def token(deployment: RolloutDeployment, identity: str) -> str:

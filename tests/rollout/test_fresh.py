@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.rollout.clock import Clock, turns
-from twilio_compat.rollout.fresh import LASTS, Fresh
+from twilio_compat.rollout.staging.fresh import LASTS, Fresh
 
 
 class Source:

@@ -12,11 +12,11 @@ from tests.rollout.clock import VirtualTime
 from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.account import Document
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.pin import Pin, from_content
-from twilio_compat.rollout.pins import GRACE, KIND, Pins
-from twilio_compat.rollout.stages import DECISIONS, Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import Pin, from_content
+from twilio_compat.rollout.staging.pins import GRACE, KIND, Pins
+from twilio_compat.rollout.staging.stages import DECISIONS, Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 SID = "CH" + "1" * 32
 ONE = Target(conversation_sid=SID)
@@ -84,7 +84,7 @@ class World:
         return DECISIONS[from_content(SID, self.documents.content(KIND, SID)).stage].authority
 
     async def write(self, pins: Pins) -> None:
-        """Write as `twilio_compat.rollout.pins` says that one must."""
+        """Write as `twilio_compat.rollout.staging.pins` says that one must."""
         while True:
             pin = await pins.for_writing(ONE)
             await self.pause(0.0, 0.0, 0.0, 1.5, GRACE, 5.0)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.rollout.world import Kept, World, world
 from tests.support.requirements import ROOT
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.settings import ENVIRONMENT, Settings
 
 

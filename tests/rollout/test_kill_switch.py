@@ -7,8 +7,8 @@ import pytest
 from tests.rollout.clock import Clock, turns
 from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.errors import ServiceUnavailableError
-from twilio_compat.rollout.fresh import LASTS
-from twilio_compat.rollout.kill_switch import Kill, KillSwitch
+from twilio_compat.rollout.staging.fresh import LASTS
+from twilio_compat.rollout.staging.kill_switch import Kill, KillSwitch
 
 
 @pytest.fixture

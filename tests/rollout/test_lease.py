@@ -8,7 +8,7 @@ import pytest
 
 from tests.rollout.clock import turns
 from twilio_compat.errors import ConflictError, ServiceUnavailableError
-from twilio_compat.rollout.lease import HELD, leased
+from twilio_compat.rollout.moving.lease import HELD, leased
 
 
 class MemoryLeases:

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.acs_backend.middleman import Fault
 from tests.rollout.world import World, world
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.staging.stages import Stage
 
 T = TypeVar("T")
 

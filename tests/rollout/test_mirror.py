@@ -33,10 +33,10 @@ from twilio_compat.records import (
     UserChanges,
 )
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.mirrored_participants import check_chat
+from twilio_compat.rollout.mirroring.participants import check_chat
 from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.sids import Sids
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 async def live(backend: RolloutBackend, *members: str) -> ConversationRecord:

@@ -10,10 +10,10 @@ from tests.rollout.clock import Clock
 from tests.rollout.memory_documents import MemoryDocuments
 from tests.rollout.test_comparison import message
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout import mismatches as module
-from twilio_compat.rollout.comparison import Difference, compare
-from twilio_compat.rollout.mismatches import AGAIN, SHOWN, Mismatches
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.comparing import mismatches as module
+from twilio_compat.rollout.comparing.comparison import Difference, compare
+from twilio_compat.rollout.comparing.mismatches import AGAIN, SHOWN, Mismatches
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 SID = "CH" + "1" * 32
 SECRET = "what somebody wrote"

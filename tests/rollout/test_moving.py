@@ -32,9 +32,9 @@ from twilio_compat.records import (
     UserChanges,
 )
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.copying import Mover
-from twilio_compat.rollout.reconcile import Report, reconcile
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.comparing.reconcile import Report, reconcile
+from twilio_compat.rollout.moving.copying import Mover
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 WRITTEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 DEADLINE = 0.2

@@ -18,9 +18,9 @@ from openfeature.provider import AbstractProvider, Metadata
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 
 from twilio_compat.errors import ConfigurationError
-from twilio_compat.rollout.flag import OpenFeatureFlag, Target, open_flag
-from twilio_compat.rollout.open_feature import GIVEN_UP, KEY, TIMEOUT
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.staging.flag import OpenFeatureFlag, Target, open_flag
+from twilio_compat.rollout.staging.open_feature import GIVEN_UP, KEY, TIMEOUT
+from twilio_compat.rollout.staging.stages import Stage
 
 ONE, OTHER = Target(conversation_sid="CH" + "1" * 32), Target(conversation_sid="CH" + "2" * 32)
 VARIANTS = {each.value: each.value for each in Stage} | {"typo": "lvie", "empty": ""}

@@ -67,7 +67,7 @@ import sys
 for missing in ("openfeature", "opentelemetry"):
     sys.modules[missing] = None
 from twilio_compat.rest import Client
-from twilio_compat.rollout.flag import open_flag
+from twilio_compat.rollout.staging.flag import open_flag
 open_flag("live:5%")
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=50)

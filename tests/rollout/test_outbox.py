@@ -15,7 +15,7 @@ from tests.acs_backend.store.databases import opened
 from twilio_compat.account import Backlog
 from twilio_compat.errors import ServiceUnavailableError
 from twilio_compat.rollout.outbox import LATE, QUEUES, UNCONFIRMED, Entry, Outbox, entry_of, to_content
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 ROOM = "CH" + "1" * 32
 MESSAGE = Entry(what="message", conversation_sid=ROOM)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from twilio_compat.rollout.pin import (
+from twilio_compat.rollout.staging.pin import (
     PAUSE,
     Pin,
     all_copied,
@@ -22,8 +22,8 @@ from twilio_compat.rollout.pin import (
     pinned,
     to_content,
 )
-from twilio_compat.rollout.stages import DECISIONS, Side, Stage, is_handover, is_legal
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.stages import DECISIONS, Side, Stage, is_handover, is_legal
+from twilio_compat.rollout.staging.target import Target
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)

@@ -11,13 +11,13 @@ import pytest
 from tests.rollout.clock import Clock, turns
 from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.errors import ServiceUnavailableError
-from twilio_compat.rollout import pins as module
-from twilio_compat.rollout.fresh import LASTS
-from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.pin import PAUSE, Pin
-from twilio_compat.rollout.pins import GRACE, KIND, LONGEST, SETTLING, Pins
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging import pins as module
+from twilio_compat.rollout.staging.fresh import LASTS
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import PAUSE, Pin
+from twilio_compat.rollout.staging.pins import GRACE, KIND, LONGEST, SETTLING, Pins
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 ONE, OTHER = Target(conversation_sid="CH" + "1" * 32), Target(conversation_sid="CH" + "2" * 32)
 SID = "CH" + "1" * 32

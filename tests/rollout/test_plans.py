@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_compat.rollout.plans import WINDOWS, Plan, seconds_for, seconds_left
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.moving.plans import WINDOWS, Plan, seconds_for, seconds_left
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 @pytest.mark.parametrize(

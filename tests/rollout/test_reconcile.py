@@ -22,12 +22,12 @@ from twilio_compat.records import (
     ParticipantChanges,
     ParticipantDraft,
 )
-from twilio_compat.rollout import reconcile as module
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.reconcile import Report, reconcile
+from twilio_compat.rollout.comparing import reconcile as module
+from twilio_compat.rollout.comparing.reconcile import Report, reconcile
 from twilio_compat.rollout.sids import Pair
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 ACCOUNT = account_actor()
 SID = "CH" + "1" * 32

@@ -14,9 +14,9 @@ from tests.rollout.clock import Clock
 from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.account import AccountBackend, RoleDraft, RoleRecord
 from twilio_compat.errors import ServiceUnavailableError
-from twilio_compat.rollout.roles import LASTS, RoleMap
+from twilio_compat.rollout.mirroring.roles import LASTS, RoleMap
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
 

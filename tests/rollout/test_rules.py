@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twilio_compat.errors import ArgumentError, ConfigurationError
-from twilio_compat.rollout.buckets import bucket_of
-from twilio_compat.rollout.flag import Rule, Rules, Target, open_flag, parse_rules
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.staging.buckets import bucket_of
+from twilio_compat.rollout.staging.flag import Rule, Rules, Target, open_flag, parse_rules
+from twilio_compat.rollout.staging.stages import Stage
 
 ONE, OTHER = "CH" + "1" * 32, "CH" + "2" * 32
 TENANT = "IS" + "3" * 32

@@ -16,17 +16,17 @@ from tests.rollout.test_comparison import message
 from twilio_compat.account import AccountBackend
 from twilio_compat.errors import NotFoundError, ServiceUnavailableError
 from twilio_compat.events import Event, MessageAdded
-from twilio_compat.rollout.mismatches import Mismatches
+from twilio_compat.rollout.comparing.mismatches import Mismatches
+from twilio_compat.rollout.comparing.shadow import EVENTS, UNDER_WAY, Counts, Means, Shadow, ignored
+from twilio_compat.rollout.comparing.streams import QUIET
 from twilio_compat.rollout.outbox import Outbox
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import Pins
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.shadow import EVENTS, UNDER_WAY, Counts, Means, Shadow, ignored
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import UNMAPPED, Sids
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.streams import QUIET
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import Pins
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.rollout.telemetry import Telemetry
 from twilio_compat.settings import Settings
 

@@ -26,8 +26,8 @@ from twilio_compat.records import (
     UserConversationChanges,
 )
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.shadow import Counts
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.comparing.shadow import Counts
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 from acs_backend.documents import Documents
 from tests.acs_backend.store.databases import opened
 from tests.rollout.clock import Clock
-from twilio_compat.rollout.fresh import LASTS
-from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import SETTLING, Pins
 from twilio_compat.rollout.sids import Pair, Sids
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.fresh import LASTS
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import SETTLING, Pins
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 SID = "CH" + "1" * 32
 ONE = Target(conversation_sid=SID)

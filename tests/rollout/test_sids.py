@@ -9,11 +9,11 @@ import pytest
 from tests.rollout.clock import Clock
 from tests.rollout.memory_documents import MemoryDocuments
 from twilio_compat.rollout import sids as module
-from twilio_compat.rollout.fresh import LASTS
-from twilio_compat.rollout.pin import Pin, evolve, handed_over, pinned
 from twilio_compat.rollout.sids import UNMAPPED, Pair, Sids
-from twilio_compat.rollout.stages import Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.fresh import LASTS
+from twilio_compat.rollout.staging.pin import Pin, evolve, handed_over, pinned
+from twilio_compat.rollout.staging.stages import Stage
+from twilio_compat.rollout.staging.target import Target
 
 SID = "CH" + "1" * 32
 HELLO = Pair(

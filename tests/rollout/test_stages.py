@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_compat.rollout.stages import (
+from twilio_compat.rollout.staging.stages import (
     DECISIONS,
     ORDER,
     Decision,

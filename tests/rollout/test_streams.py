@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from twilio_compat.events import Event, MessageAdded, MessageRemoved, MessageUpdated, SourceRestored
 from twilio_compat.records import MessageRecord
-from twilio_compat.rollout.comparison import EXTRA, MISSING, ORDER
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.streams import LONGEST, MOST, QUIET, Streams, Told, compare_told
+from twilio_compat.rollout.comparing.comparison import EXTRA, MISSING, ORDER
+from twilio_compat.rollout.comparing.streams import LONGEST, MOST, QUIET, Streams, Told, compare_told
+from twilio_compat.rollout.staging.stages import Side
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CONVERSATION = "CH" + "1" * 32

@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 from twilio_compat.account import Backlog
 from twilio_compat.errors import NotFoundError
 from twilio_compat.rollout.assembly import Tools
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.rollout.telemetry import BOUNDARIES, Role, Telemetry
 
 SENT = {"backend": "twilio", "operation": "messages.create", "role": "primary"}
@@ -210,7 +210,7 @@ def test_without_the_package_nothing_is_measured(monkeypatch: pytest.MonkeyPatch
 
 def test_nothing_is_imported_before_it_is_needed() -> None:
     program = (
-        "import sys, twilio_compat.rollout.telemetry, twilio_compat.rollout.flag\n"
+        "import sys, twilio_compat.rollout.telemetry, twilio_compat.rollout.staging.flag\n"
         "print([each for each in ('opentelemetry.metrics', 'openfeature') if each in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -14,12 +14,12 @@ from tests.twilio_backend.deployment import Deployment
 from twilio_compat.account import AccountBackend, account_actor
 from twilio_compat.errors import NotFoundError
 from twilio_compat.records import ConversationDraft, MessageDraft
-from twilio_compat.rollout import walking
-from twilio_compat.rollout.pin import Pin
+from twilio_compat.rollout.moving import walking
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import UNMAPPED
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 
 ACCOUNT = account_actor()
 _numbers = count()

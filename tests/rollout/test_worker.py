@@ -17,14 +17,14 @@ from tests.rollout.two_sides import SERVICE_SID, TwoSides, two_sides
 from tests.support.waiting import eventually
 from twilio_compat.account import Errand
 from twilio_compat.errors import LimitError, ServiceTimeoutError, ServiceUnavailableError
-from twilio_compat.rollout import worker as working
-from twilio_compat.rollout.mirror import Mirror
+from twilio_compat.rollout.mirroring import worker as working
+from twilio_compat.rollout.mirroring.mirror import Mirror
+from twilio_compat.rollout.mirroring.worker import ATTEMPTS, LEASED, REFUSALS, Worker
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import QUEUES, Entry
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
-from twilio_compat.rollout.worker import ATTEMPTS, LEASED, REFUSALS, Worker
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 A, B = "CH" + "a" * 32, "CH" + "b" * 32
 SIDE = Side.TWILIO

@@ -12,16 +12,16 @@ from acs_emulator import Emulator
 from tests.acs_backend.deployment import Deployment
 from tests.rollout.clock import Clock
 from twilio_compat.records import MediaRecord
-from twilio_compat.rollout.kill_switch import KillSwitch
+from twilio_compat.rollout.comparing.shadow import Shadow
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Outbox
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import Pins
-from twilio_compat.rollout.shadow import Shadow
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import Sids
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import Pins
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.rollout.telemetry import Telemetry
 
 SERVICE_SID = "IS" + "7" * 32

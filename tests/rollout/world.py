@@ -42,13 +42,13 @@ from twilio_compat.records import (
 )
 from twilio_compat.rollout.assembly import Tools
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.copying import Mover
-from twilio_compat.rollout.copying import Tools as CopyingTools
+from twilio_compat.rollout.comparing.reconcile import reconcile
+from twilio_compat.rollout.mirroring.tail import Tails
+from twilio_compat.rollout.moving.copying import Mover
+from twilio_compat.rollout.moving.copying import Tools as CopyingTools
 from twilio_compat.rollout.opening import with_rollout
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.reconcile import reconcile
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.tail import Tails
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side, Stage
 from twilio_compat.settings import Settings
 
 FASTER = 20.0

@@ -28,7 +28,7 @@ from twilio_compat.rest.parameters import PAGING, is_text, read_paging, read_val
 from twilio_compat.rest.passing import Asked, Passed, Passing
 from twilio_compat.rest.routes import VERSION, Match, Route, Routes
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.target import DRAWN
+from twilio_compat.rollout.staging.target import DRAWN
 
 WEBHOOK_HEADER: Final = "x-twilio-webhook-enabled"
 

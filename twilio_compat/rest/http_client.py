@@ -44,7 +44,7 @@ _CONVERSATION: Final = re.compile(r"/v1((?:/Services/[^/?]+)?/Conversations/[^/?
 """All that is known of a conversation's requests does not hold for its webhooks, of which ACS has to know."""
 KNOWN: Final = 0.5
 """Seconds for which a conversation that is Twilio's alone counts as that; with the second that a pin may be old this is
-less than `twilio_compat.rollout.pins.GRACE`."""
+less than `twilio_compat.rollout.staging.pins.GRACE`."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _PIECE: Final = 64 * 1024
 MOST_KNOWN: Final = 10_000

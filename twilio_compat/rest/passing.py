@@ -28,9 +28,9 @@ from twilio_compat.rest.operations import Operation
 from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.target import DRAWN, Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import DRAWN, Target
 from twilio_compat.webhooks.configuration import scoped_kind
 
 _log = logging.getLogger(__name__)

@@ -9,24 +9,24 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from twilio_compat.rollout.carry import carry
-from twilio_compat.rollout.flag import Flag
-from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.mirror import Mirror
-from twilio_compat.rollout.mismatches import Mismatches
+from twilio_compat.rollout.comparing.mismatches import Mismatches
+from twilio_compat.rollout.comparing.shadow import Means, Shadow, ignored
+from twilio_compat.rollout.mirroring.carry import carry
+from twilio_compat.rollout.mirroring.mirror import Mirror
+from twilio_compat.rollout.mirroring.roles import RoleMap
+from twilio_compat.rollout.mirroring.tail import Tails
+from twilio_compat.rollout.mirroring.watcher import Watcher
+from twilio_compat.rollout.mirroring.worker import Worker
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Outbox
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import Pins
-from twilio_compat.rollout.roles import RoleMap
-from twilio_compat.rollout.shadow import Means, Shadow, ignored
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import Sids
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.tail import Tails
+from twilio_compat.rollout.staging.flag import Flag
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import Pins
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.rollout.telemetry import Telemetry
-from twilio_compat.rollout.watcher import Watcher
-from twilio_compat.rollout.worker import Worker
 from twilio_compat.settings import Settings
 
 

@@ -13,8 +13,8 @@ from twilio_compat.errors import BackendError, ConflictError, NotFoundError
 from twilio_compat.records import Actor, ConversationChanges, ConversationDraft, ConversationRecord
 from twilio_compat.rollout.office import Office, soon
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.stages import DECISIONS, Side, Stage
-from twilio_compat.rollout.target import DRAWN, Target
+from twilio_compat.rollout.staging.stages import DECISIONS, Side, Stage
+from twilio_compat.rollout.staging.target import DRAWN, Target
 
 _log = logging.getLogger(__name__)
 

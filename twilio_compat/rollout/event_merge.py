@@ -34,7 +34,7 @@ from twilio_compat.events import (
     TypingStarted,
 )
 from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 LAST: Final = 500
 """Messages, and members, of a conversation that are remembered as told."""

@@ -47,11 +47,11 @@ from twilio_compat.events import (
 from twilio_compat.records import Actor, ActorKind, ConversationRecord, Direction, MessageRecord
 from twilio_compat.rollout.event_merge import Merge, Seen, Wanted, conversation_of
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Names
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 
 MOST: Final = 1000
 """Events that wait for the reader."""

@@ -10,7 +10,7 @@ from twilio_compat.account import StoredMedia
 from twilio_compat.errors import BackendError, NotFoundError
 from twilio_compat.records import Actor, MediaRecord, MediaUpload
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from twilio_compat.records import (
 )
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 
 class RolloutMessages:

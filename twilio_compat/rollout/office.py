@@ -1,7 +1,7 @@
 """What all parts of a rollout backend share: which side serves a conversation, under which names, and what is noted.
 
 A part asks `Office.reading` or opens `Office.writing`, and is given the backend to call and the names to use with it. The
-theory of writing is in `twilio_compat.rollout.pins` and `twilio_compat.rollout.outbox`.
+theory of writing is in `twilio_compat.rollout.staging.pins` and `twilio_compat.rollout.outbox`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from twilio_compat.errors import (
     TwilioCompatError,
 )
 from twilio_compat.records import MediaRecord
-from twilio_compat.rollout.fresh import Fresh
+from twilio_compat.rollout.comparing.shadow import Shadow
 from twilio_compat.rollout.outbox import Entry, Intent, Outbox, What
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import Pins
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.shadow import Shadow
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import UNMAPPED, Sids
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.fresh import Fresh
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import Pins
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.rollout.telemetry import Telemetry
 
 T = TypeVar("T")

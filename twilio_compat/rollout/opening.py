@@ -7,8 +7,8 @@ from twilio_compat.backend import Backend
 from twilio_compat.errors import ConfigurationError
 from twilio_compat.rollout.assembly import Tools, shared
 from twilio_compat.rollout.backend import RolloutBackend
-from twilio_compat.rollout.flag import open_flag
 from twilio_compat.rollout.sides import Sides
+from twilio_compat.rollout.staging.flag import open_flag
 from twilio_compat.settings import Settings
 
 

@@ -1,7 +1,7 @@
 """What the mirrors are still to be told, kept in the store: nothing is lost with a process.
 
 An entry is a *reference*: it names what was written, never what it says. Whoever has it carried out
-(`twilio_compat.rollout.mirror`) makes the one side what the other is at that moment; so an entry may be carried out twice, or
+(`twilio_compat.rollout.mirroring.mirror`) makes the one side what the other is at that moment; so an entry may be carried out twice, or
 late, or after others, and the outcome is the same.
 
 Whoever writes first adds an *intent*, which is due only `UNCONFIRMED` later; then writes to the authority; then *settles* the
@@ -23,7 +23,7 @@ from uuid import uuid4
 from twilio_compat.account import Backlog, Errand, Errands, TakenErrand
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 QUEUES: Final = {Side.ACS: "rollout-acs", Side.TWILIO: "rollout-twilio"}
 """The queue of what is to be told to each side."""

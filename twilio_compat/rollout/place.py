@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twilio_compat.account import AccountBackend
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.sids import Names, SidMap
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from typing import Final, cast
 
 from twilio_compat.account import Document, Documents
 from twilio_compat.records import JSONObject, JSONValue
-from twilio_compat.rollout.fresh import LASTS, Fresh
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.sid_map import UNMAPPED, Names, Pair, SidMap, What
+from twilio_compat.rollout.staging.fresh import LASTS, Fresh
+from twilio_compat.rollout.staging.pin import Pin
 
 __all__ = ["UNMAPPED", "Names", "Pair", "SidMap", "Sids", "What"]
 

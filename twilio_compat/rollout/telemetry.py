@@ -5,7 +5,7 @@ instrument                                        kind       attributes         
 ================================================  =========  ====================================  ====
 ``twilio_compat.rollout.duration``                histogram  backend, operation, role              s
 ``twilio_compat.rollout.errors``                  counter    backend, operation, role, error.type
-``twilio_compat.rollout.mismatches``              counter    backend, operation, kind
+``twilio_compat.rollout.comparing.mismatches``              counter    backend, operation, kind
 ``twilio_compat.rollout.outbox.depth``            gauge      queue, state (waiting, dead)
 ================================================  =========  ====================================  ====
 
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 from weakref import WeakKeyDictionary, WeakSet
 
 from twilio_compat.account import Backlog
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation

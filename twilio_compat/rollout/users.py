@@ -9,7 +9,7 @@ from twilio_compat.errors import BackendError, NotFoundError
 from twilio_compat.records import Actor, UserChanges, UserRecord
 from twilio_compat.rollout.office import Office, soon
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 
 class RolloutUsers:

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from twilio_compat.account import Backlog
-from twilio_compat.errors import ConflictError
-from twilio_compat.records import JSONObject
-from twilio_compat.rollout.copying import filled
-from twilio_compat.rollout.kill_switch import Kill
-from twilio_compat.rollout.mismatches import Mismatch
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.stages import Killing, Side, Stage, killing, next_towards
-from twilio_compat.rollout_outbox import outbox
-from twilio_compat.rollout_shown import (
+from twilio_compat.commands.outbox import outbox
+from twilio_compat.commands.showing import (
     as_json_option,
     backlog_fields,
     checked,
@@ -31,6 +24,13 @@ from twilio_compat.rollout_shown import (
     table,
     time,
 )
+from twilio_compat.errors import ConflictError
+from twilio_compat.records import JSONObject
+from twilio_compat.rollout.comparing.mismatches import Mismatch
+from twilio_compat.rollout.moving.copying import filled
+from twilio_compat.rollout.staging.kill_switch import Kill
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Killing, Side, Stage, killing, next_towards
 
 if TYPE_CHECKING:
     from twilio_compat.rollout.backend import RolloutBackend

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from twilio_compat.events import Event, MessageAdded, MessageRemoved, MessageUpdated
-from twilio_compat.rollout.comparison import EXTRA, MISSING, ORDER, Difference
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.comparing.comparison import EXTRA, MISSING, ORDER, Difference
+from twilio_compat.rollout.staging.stages import Side
 
 QUIET: Final = 10.0
 """Seconds without news after which a window is compared."""

@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from twilio_compat.commands.showing import (
+    checked,
+    counted,
+    dry_run_option,
+    duration,
+    run,
+    service_option,
+    table,
+)
 from twilio_compat.errors import ConflictError, TranslationGapError, TwilioCompatError
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.copying import Mover
-from twilio_compat.rollout.plans import Phase, Plan, Progress
-from twilio_compat.rollout.reconcile import Report
-from twilio_compat.rollout.stages import Stage
-from twilio_compat.rollout_shown import checked, counted, dry_run_option, duration, run, service_option, table
+from twilio_compat.rollout.comparing.reconcile import Report
+from twilio_compat.rollout.moving.copying import Mover
+from twilio_compat.rollout.moving.plans import Phase, Plan, Progress
+from twilio_compat.rollout.staging.stages import Stage
 
 if TYPE_CHECKING:
     from twilio_compat.rollout.backend import RolloutBackend

@@ -8,11 +8,11 @@ from dataclasses import replace
 from twilio_compat.account import account_actor
 from twilio_compat.errors import ConflictError, NotFoundError, TranslationGapError
 from twilio_compat.records import UNCHANGED, ParticipantChanges, ParticipantDraft, ParticipantRecord
-from twilio_compat.rollout.mirrored_users import MirroredUsers
+from twilio_compat.rollout.mirroring.users import MirroredUsers
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.sameness import same
 
 

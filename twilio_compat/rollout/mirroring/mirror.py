@@ -14,15 +14,15 @@ from typing import Final
 
 from twilio_compat.errors import ConflictError
 from twilio_compat.records import MessageRecord
-from twilio_compat.rollout.mirrored_conversations import MirroredConversations
-from twilio_compat.rollout.mirrored_messages import MirroredMessages
-from twilio_compat.rollout.mirrored_participants import MirroredParticipants
-from twilio_compat.rollout.mirrored_users import MirroredUsers
+from twilio_compat.rollout.mirroring.conversations import MirroredConversations
+from twilio_compat.rollout.mirroring.messages import MirroredMessages
+from twilio_compat.rollout.mirroring.participants import MirroredParticipants
+from twilio_compat.rollout.mirroring.users import MirroredUsers
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.rollout.telemetry import Role
 
 CLOSED: Final = 50377

@@ -32,12 +32,12 @@ from twilio_compat.events import (
     ParticipantLeft,
     ParticipantUpdated,
 )
+from twilio_compat.rollout.mirroring.tail import Tails
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.tail import Tails
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 
 EVERY: Final = 30.0
 """Seconds between two looks at the end of a conversation."""

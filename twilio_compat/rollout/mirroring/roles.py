@@ -21,9 +21,9 @@ from typing import Final, cast
 from twilio_compat.account import Documents, RoleDraft, RoleRecord, RoleType
 from twilio_compat.errors import TwilioCompatError
 from twilio_compat.records import JSONObject, JSONValue
-from twilio_compat.rollout.fresh import Fresh
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.fresh import Fresh
+from twilio_compat.rollout.staging.stages import Side
 
 KIND: Final = "rollout"
 NAME: Final = "roles"

@@ -3,7 +3,7 @@
 Theory of operation
 -------------------
 Every process carries out what it has put into the outbox itself, right away. The one that holds the lease sees to what
-others have left as well; and it watches (`twilio_compat.rollout.watcher`), and has conversations move that nobody uses. The
+others have left as well; and it watches (`twilio_compat.rollout.mirroring.watcher`), and has conversations move that nobody uses. The
 queue gives a line to one process at a time, and takes it back `HOLD` seconds later; nothing is worked at for that long.
 
 What fails is tried again, later each time: what a side refuses, `REFUSALS` times, since it may be a matter of order; what did
@@ -29,13 +29,13 @@ from uuid import uuid4
 
 from twilio_compat.account import Errands, Leases, TakenErrand
 from twilio_compat.errors import BackendError, ServiceTimeoutError, TwilioCompatError
-from twilio_compat.rollout.mirror import Mirror
+from twilio_compat.rollout.mirroring.mirror import Mirror
+from twilio_compat.rollout.mirroring.watcher import Watcher
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import QUEUES, Entry, entry_of
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.target import Target
-from twilio_compat.rollout.watcher import Watcher
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.waiting import first
 
 AT_ONCE: Final = 16

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 Window = tuple[int, float]
 """So many writes in so many seconds."""

@@ -1,7 +1,7 @@
 """Conversations at the mirror.
 
 Timers are not set there: the authority's move the conversation, and the mirror is told of its state. They are set when a
-conversation is handed over (`twilio_compat.rollout.tail`).
+conversation is handed over (`twilio_compat.rollout.mirroring.tail`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from twilio_compat.records import (
     ConversationRecord,
     Timers,
 )
+from twilio_compat.rollout.mirroring.timers import has_timers
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.timers import has_timers
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.sameness import same
 
 

@@ -6,7 +6,7 @@ from twilio_compat.account import UserDraft, account_actor
 from twilio_compat.errors import ConflictError, NotFoundError
 from twilio_compat.records import UNCHANGED, UserChanges, UserRecord
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.sameness import same
 
 

@@ -8,12 +8,12 @@ have what was written on ACS since.
 1. `Pins.set`, so that nothing takes the conversation back; and `Pins.begin_copy`: from now on what is written is noted for
    the mirror, and waits there (`Pin.copied` is False).
 2. The conversation, its members and its messages are compared with what the mirror has, both read as streams from beginning
-   to end, and where they differ the mirror is made equal, thing by thing and in order (`twilio_compat.rollout.mirror`). So
+   to end, and where they differ the mirror is made equal, thing by thing and in order (`twilio_compat.rollout.mirroring.mirror`). So
    where the mirror is, is how far it has come: a process that dies leaves nothing behind, and another one goes on.
 3. A write that began before the first step may be under way for as long as a request may take. After that the same is done
    once more; that finds little.
    What is written meanwhile is not copied but carried out after the last step; so a copy ends, however busy it is.
-4. Both sides are compared completely (`twilio_compat.rollout.reconcile`). In a conversation that goes on something always
+4. Both sides are compared completely (`twilio_compat.rollout.comparing.reconcile`). In a conversation that goes on something always
    differs, but not the same twice with another pass between: what does is told, and the conversation stays as it is.
 5. `Pins.all_copied`: what waits is carried out, and the conversation may go on to the stage that was asked for.
 
@@ -31,17 +31,17 @@ from typing import Final, Protocol
 
 from twilio_compat.errors import ServiceUnavailableError, TranslationGapError
 from twilio_compat.records import MessageRecord
-from twilio_compat.rollout.lease import leased
+from twilio_compat.rollout.comparing.reconcile import Report, paired, reconcile
+from twilio_compat.rollout.moving.lease import leased
+from twilio_compat.rollout.moving.plans import Phase, Plan, Progress, seconds_left
+from twilio_compat.rollout.moving.survey import survey, to_be_written
+from twilio_compat.rollout.moving.walking import actor_at, each_message, newest_index
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry, What
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import GRACE
-from twilio_compat.rollout.plans import Phase, Plan, Progress, seconds_left
-from twilio_compat.rollout.reconcile import Report, paired, reconcile
-from twilio_compat.rollout.stages import Side, Stage
-from twilio_compat.rollout.survey import survey, to_be_written
-from twilio_compat.rollout.target import Target
-from twilio_compat.rollout.walking import actor_at, each_message, newest_index
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import GRACE
+from twilio_compat.rollout.staging.stages import Side, Stage
+from twilio_compat.rollout.staging.target import Target
 
 AT_ONCE: Final = 10
 """Messages that are sent between two looks at how far it has come: as many as ACS takes at once."""
@@ -56,7 +56,7 @@ TOLD_EVERY: Final = 0.2
 
 
 class Mirroring(Protocol):
-    """What makes one side equal to the other: `twilio_compat.rollout.mirror.Mirror`."""
+    """What makes one side equal to the other: `twilio_compat.rollout.mirroring.mirror.Mirror`."""
 
     async def apply(self, pin: Pin, side: Side, entry: Entry) -> bool:
         """Make *side* what the other is, in what *entry* names; False: there is more to it."""

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from twilio_compat.errors import NotFoundError
 from twilio_compat.records import MessageRecord, ParticipantRecord
-from twilio_compat.rollout.comparison import compare
+from twilio_compat.rollout.comparing.comparison import compare
+from twilio_compat.rollout.comparing.reconcile import paired
+from twilio_compat.rollout.moving.plans import Plan
+from twilio_compat.rollout.moving.walking import actor_at, each_message
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.plans import Plan
-from twilio_compat.rollout.reconcile import paired
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.walking import actor_at, each_message
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 
 
 async def survey(office: Office, pin: Pin, plan: Plan) -> Plan:

@@ -1,10 +1,10 @@
 """Whether a mirror has what was done last, by whomever: also past this library, where no outbox knows of it.
 
 Clients that talk to Twilio themselves go on doing so while Twilio has the authority, and native clients of ACS once that
-has it. So the end of a conversation is looked at now and then (`twilio_compat.rollout.watcher`), and always before the
+has it. So the end of a conversation is looked at now and then (`twilio_compat.rollout.mirroring.watcher`), and always before the
 authority changes: the newest `TAIL` messages, who is a member, and the conversation itself. What the mirror has otherwise
 is named, as in the outbox. What was edited further back shows when both sides are compared completely
-(`twilio_compat.rollout.reconcile`).
+(`twilio_compat.rollout.comparing.reconcile`).
 
 What a mirror has *more* is taken away only where it came from the authority: a message that somebody wrote at the mirror,
 past the library, is nobody's to delete.
@@ -27,13 +27,13 @@ from twilio_compat.records import (
     MessageRecord,
     ParticipantRecord,
 )
-from twilio_compat.rollout.comparison import compare
+from twilio_compat.rollout.comparing.comparison import compare
+from twilio_compat.rollout.mirroring.timers import has_timers, timers_of
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry, What
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.timers import has_timers, timers_of
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 
 TAIL: Final = 100
 """How many of the newest messages are looked at."""

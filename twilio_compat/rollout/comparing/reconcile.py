@@ -1,7 +1,7 @@
 """Whether a mirror has all of a conversation: both sides are read from beginning to end and compared.
 
 Messages are read as two streams, side by side, in the order of their public indexes; so memory is that of two pages, however
-long the conversation is. Members and roles are read at once. What is passed over is what `twilio_compat.rollout.comparison`
+long the conversation is. Members and roles are read at once. What is passed over is what `twilio_compat.rollout.comparing.comparison`
 says, and `OF_OTHERS`.
 
 A conversation that goes on is never quite the same on both sides. Who wants to know looks when nothing waits in its line of
@@ -17,12 +17,12 @@ from typing import Final, TypeVar
 
 from twilio_compat.errors import NotFoundError
 from twilio_compat.records import ConversationRecord, JSONObject, MessageRecord, ParticipantRecord
-from twilio_compat.rollout.comparison import EXTRA, MISSING, Difference, compare
+from twilio_compat.rollout.comparing.comparison import EXTRA, MISSING, Difference, compare
+from twilio_compat.rollout.moving.walking import actor_at, each_message
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.pin import Pin
 from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.walking import actor_at, each_message
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.stages import Side
 
 SHOWN: Final = 100
 """Differences that a report names."""

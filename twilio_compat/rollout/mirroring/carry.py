@@ -11,7 +11,7 @@ from twilio_compat.account import account_actor
 from twilio_compat.errors import NotFoundError, ServiceUnavailableError
 from twilio_compat.records import MediaRecord, MediaUpload
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 
 PIECE: Final = 64 * 1024
 TIMEOUT: Final = 60.0

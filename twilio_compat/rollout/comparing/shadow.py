@@ -14,7 +14,7 @@ A mirror is told later than the authority, and things go on while both are asked
 What does not count is `Counts.lagging`. A side that fails, or that cannot be asked for such a thing, is no mismatch
 either: failures are measured where calls are. Nothing that goes wrong here is ever raised; the log says it.
 
-News are compared likewise (`Shadow.told`, `twilio_compat.rollout.streams`), conversation by conversation, once they rest.
+News are compared likewise (`Shadow.told`, `twilio_compat.rollout.comparing.streams`), conversation by conversation, once they rest.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from typing import Final
 
 from twilio_compat.errors import AnswerError, BackendError, TwilioCompatError
 from twilio_compat.events import Event
-from twilio_compat.rollout.comparison import Difference, compare
-from twilio_compat.rollout.mismatches import Mismatches
+from twilio_compat.rollout.comparing.comparison import Difference, compare
+from twilio_compat.rollout.comparing.mismatches import Mismatches
+from twilio_compat.rollout.comparing.streams import QUIET, Streams, Window, compare_told
 from twilio_compat.rollout.outbox import Outbox
-from twilio_compat.rollout.pin import Pin
-from twilio_compat.rollout.pins import Pins
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import UNMAPPED, Sids
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout.streams import QUIET, Streams, Window, compare_told
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.pin import Pin
+from twilio_compat.rollout.staging.pins import Pins
+from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.rollout.telemetry import Role, Telemetry
 from twilio_compat.settings import Settings
 

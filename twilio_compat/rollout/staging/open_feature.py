@@ -29,8 +29,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from twilio_compat.errors import ConfigurationError
-from twilio_compat.rollout.stages import Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.stages import Stage
+from twilio_compat.rollout.staging.target import Target
 
 if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient

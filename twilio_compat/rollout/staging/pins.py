@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 A conversation that is made gets the stage that the flag names for it (`Pins.new`), and keeps that as its pin (`Pins.pin`).
 One that was there before has no pin, and is off. `Pins.of` tells the pin as it was at most a second ago. Whenever it is
-read it evolves by one step (`twilio_compat.rollout.pin.evolve`): towards what the flag says by then, or to off where the
+read it evolves by one step (`twilio_compat.rollout.staging.pin.evolve`): towards what the flag says by then, or to off where the
 rollout is killed. Pins are documents, each changed in one transaction and only by who has seen what is there; so of two
 processes that would move one at once, one does, and the other finds it moved.
 
@@ -39,9 +39,9 @@ from typing import Final, TypeAlias
 
 from twilio_compat.account import Documents
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.fresh import LASTS, Fresh
-from twilio_compat.rollout.kill_switch import KillSwitch
-from twilio_compat.rollout.pin import (
+from twilio_compat.rollout.staging.fresh import LASTS, Fresh
+from twilio_compat.rollout.staging.kill_switch import KillSwitch
+from twilio_compat.rollout.staging.pin import (
     Pin,
     all_copied,
     begun,
@@ -52,8 +52,8 @@ from twilio_compat.rollout.pin import (
     pinned,
     to_content,
 )
-from twilio_compat.rollout.stages import DECISIONS, Side, Stage
-from twilio_compat.rollout.target import Flag, Target
+from twilio_compat.rollout.staging.stages import DECISIONS, Side, Stage
+from twilio_compat.rollout.staging.target import Flag, Target
 
 KIND: Final = "rollout-pin"
 """The kind of their documents; the name is the sid of the conversation."""

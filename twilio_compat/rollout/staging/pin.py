@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from twilio_compat.records import JSONObject, JSONValue
-from twilio_compat.rollout.stages import (
+from twilio_compat.rollout.staging.stages import (
     DECISIONS,
     Decision,
     Killing,
@@ -32,7 +32,7 @@ from twilio_compat.rollout.stages import (
     killing,
     next_towards,
 )
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.target import Target
 
 PAUSE: Final = timedelta(seconds=30)
 """How long after a handover that was given up the next one begins at the earliest."""

@@ -1,7 +1,7 @@
 """The kill switch: one document that sends everything back to Twilio, whatever flags say.
 
 It is kept with the default service's documents (kind `KIND`, name `NAME`), and holds for all services. Every process
-looks at it at least once in `twilio_compat.rollout.fresh.LASTS` seconds of being used, so that long after `kill` has
+looks at it at least once in `twilio_compat.rollout.staging.fresh.LASTS` seconds of being used, so that long after `kill` has
 returned nobody goes by what was before. What killing means for a conversation says `stages.killing`. No flag is asked
 meanwhile.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 from twilio_compat.account import Documents
 from twilio_compat.records import JSONObject
-from twilio_compat.rollout.fresh import Fresh
+from twilio_compat.rollout.staging.fresh import Fresh
 
 KIND: Final = "rollout"
 NAME: Final = "kill"

@@ -34,9 +34,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from twilio_compat.errors import ConfigurationError
-from twilio_compat.rollout.buckets import BUCKETS, is_taken
-from twilio_compat.rollout.stages import Stage
-from twilio_compat.rollout.target import Target
+from twilio_compat.rollout.staging.buckets import BUCKETS, is_taken
+from twilio_compat.rollout.staging.stages import Stage
+from twilio_compat.rollout.staging.target import Target
 from twilio_compat.settings import ENVIRONMENT
 
 SALT: Final = "rollout"

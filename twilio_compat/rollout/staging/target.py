@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 from uuid import uuid4
 
 from twilio_compat.errors import ArgumentError
-from twilio_compat.rollout.stages import Stage
+from twilio_compat.rollout.staging.stages import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from typing import Final, cast
 
 from twilio_compat.account import Document, Documents
 from twilio_compat.records import JSONObject, JSONValue
-from twilio_compat.rollout.comparison import Difference
-from twilio_compat.rollout.stages import Side, Stage
+from twilio_compat.rollout.comparing.comparison import Difference
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 KIND: Final = "rollout-mismatch"
 COUNT: Final = ("rollout", "mismatches")

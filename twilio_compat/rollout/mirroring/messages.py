@@ -53,7 +53,7 @@ from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
-from twilio_compat.rollout.stages import Side
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.sameness import same
 
 PAGE: Final = 100

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from twilio_compat.account import Backlog, TakenErrand
-from twilio_compat.records import JSONObject
-from twilio_compat.rollout.stages import Side
-from twilio_compat.rollout_shown import (
+from twilio_compat.commands.showing import (
     as_json_option,
     backlog_fields,
     dry_run_option,
@@ -23,6 +21,8 @@ from twilio_compat.rollout_shown import (
     table,
     time,
 )
+from twilio_compat.records import JSONObject
+from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.waiting import first
 
 if TYPE_CHECKING:

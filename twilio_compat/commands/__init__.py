@@ -1,0 +1,1 @@
+"""What the command ``twilio-compat`` can be told: a module for each of its groups."""

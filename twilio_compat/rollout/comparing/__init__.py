@@ -1,0 +1,1 @@
+"""Whether both sides say the same."""

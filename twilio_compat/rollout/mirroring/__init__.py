@@ -1,0 +1,1 @@
+"""What a mirror is told, and telling it."""

@@ -1,0 +1,1 @@
+"""Bringing a conversation that is there already to the other side."""

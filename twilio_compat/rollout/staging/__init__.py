@@ -1,0 +1,1 @@
+"""Which stage a conversation is in, and who says so."""
