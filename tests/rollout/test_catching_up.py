@@ -13,6 +13,7 @@ from tests.rollout.deployment import (
     RolloutDeployment,
     drained,
     listed,
+    moved,
     on_side,
     room,
     send,
@@ -28,7 +29,7 @@ from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Sids
 from twilio_compat.rollout.staging.pin import Pin
-from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 async def quiet(backend: RolloutBackend, *members: str) -> tuple[str, Pin, Mirror]:
@@ -237,6 +238,28 @@ async def test_what_is_deleted_while_it_is_looked_for_ends_the_search(
         for each in (1, 1, 3):  # the second is what the one who deletes adds
             assert await mirror.apply(pin, Side.ACS, message(sent[each]))
     assert ["0", "2", "3"] == await bodies(backend, sid, Side.ACS)
+
+
+@pytest.mark.parametrize("last", [False, True])
+async def test_indexes_stay_what_they_are_though_it_is_told_twice_that_a_message_of_twilio_is_deleted(
+    deployment: RolloutDeployment, last: bool
+) -> None:
+    backend = deployment.open("dualwrite")
+    made = await room(backend, "bob")
+    sent = [await send(backend, made.sid, f"{number}") for number in range(3)]
+    await drained(backend, made.sid)
+    await moved(backend, made.sid, Stage.LIVE)
+    await backend.parts.worker.close()
+    pin = await backend.office.pins.of(await backend.office.target(made.sid))
+    deleted = sent.pop(-1 if last else 0)
+    await backend.messages.delete(ACCOUNT, made.sid, deleted.sid)
+    for _ in range(2):
+        assert await backend.parts.mirror.apply(pin, Side.TWILIO, message(deleted))
+    sent.append(await send(backend, made.sid, "born on ACS"))
+    assert await backend.parts.mirror.apply(pin, Side.TWILIO, message(sent[-1]))
+    expected = [(each.index, each.sid, each.body) for each in sent]
+    for side in Side:
+        assert expected == await on_side(backend, made.sid, side)
 
 
 @pytest.mark.parametrize("stage", ["dualwrite", "live"])

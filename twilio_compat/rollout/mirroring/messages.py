@@ -248,12 +248,16 @@ class MirroredMessages:
             raise TranslationGapError(text) from error
 
     async def _keep_index(self, here: Place, there: Place, sid: str, index: int) -> None:
-        """Have an index not given again whose message is gone before the mirror had it."""
+        """Have an index not given again whose message is gone before the mirror had it.
+
+        Where the mirror has, or had, a message after it, it is not given again anyway; and it may be that of a message the
+        mirror had, whose entry is carried out once more.
+        """
+        if index <= (await self._mirrored(here, there)).upto:
+            return
         if there.side is Side.TWILIO:
             names = await self._office.sids.of(there.pin, at_once=True)
             await self._office.sids.record(there.pin.conversation_sid, names.gone(sid, index))
-            return
-        if index <= (await self._mirrored(here, there)).upto:
             return
         empty = MessageDraft(
             mutation_id=f"mirror:{sid}", body="", sid=sid, index=index, is_quiet=True, author="system"
