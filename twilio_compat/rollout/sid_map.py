@@ -26,6 +26,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from math import ceil, floor
 from typing import Final, Literal, TypeAlias
@@ -211,17 +212,22 @@ class SidMap:
     def __init__(self, pairs: Sequence[Pair] = ()) -> None:
         """Translate by *pairs*."""
         self.pairs: Final = tuple(pairs)
-        names = [each for pair in self.pairs for each in pair.names]
-        self.public: Final = Names(
-            {twilio: public for public, twilio in names},
+
+    @cached_property
+    def public(self) -> Names:
+        """Says what is called how in public, of what has Twilio's names."""
+        return Names(
+            {twilio: public for public, twilio in self._names()},
             _Ladder(_Rung(at_twilio, public, ahead) for public, at_twilio, ahead in self._numbered()),
         )
-        """Says what is called how in public, of what has Twilio's names."""
-        self.twilio: Final = Names(
-            dict(names),
+
+    @cached_property
+    def twilio(self) -> Names:
+        """Says what is called how at Twilio, of what has public names."""
+        return Names(
+            dict(self._names()),
             _Ladder(_Rung(public, at_twilio, -ahead) for public, at_twilio, ahead in self._numbered()),
         )
-        """Says what is called how at Twilio, of what has public names."""
 
     def gone(self, public_sid: str, public_index: int) -> Pair:
         """Return the pair of a message that was gone from ACS before Twilio was told of it."""
@@ -238,6 +244,10 @@ class SidMap:
     def with_more(self, pairs: Sequence[Pair]) -> SidMap:
         """Return the map with more pairs; the same without any."""
         return SidMap((*self.pairs, *pairs)) if pairs else self
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for pair in self.pairs:
+            yield from pair.names
 
     def _numbered(self) -> Iterator[tuple[int, float, int]]:
         """Yield both indexes of each message that has two, and by how much ACS was ahead."""
