@@ -4,21 +4,23 @@ Events come here in public names. Each is told only if its side has the authorit
 side says only *which* messages and members it spoke of is kept, as they are to be looked at when it gets the authority.
 
 From when a handover begins until its end nothing is told of the conversation (`Merge.hold`). Then whoever has the
-authority is looked at (`Merge.wanted`), and what had not been told is told in order (`Merge.resume`). What that side's
-stream still says of the time before, is told already and recognised: a message by its sid, or because its index is not
-above those before the handover; a change because it is older than the one told, or was told. Before its first handover
-nothing of a conversation is held against what was told.
+authority is looked at (`Merge.wanted`), and what had not been told is told in order (`Merge.resume`); so it is, too, where
+the handover was given up. What that side's stream still says of the time before, is recognised: a message by its sid, a
+change because it is older than the one told, or was told. A message whose sid was not told is told, whatever its index,
+unless it was there before the user was first told of the conversation, or so many came after it that it is forgotten.
+Whatever came and went before a look may so still be told by the stream: a message out of order, and at once that it is
+gone; that a member left of whom it was not said that they joined. Before its first handover nothing of a conversation is
+held against what was told.
 
-Memory is bounded: of each conversation the last `LAST` messages and members told.
+Memory is bounded (`twilio_compat.rollout.event_memory`). A conversation that the user is not in is forgotten after `IDLE`
+looks (`Merge.looked`) in which neither side spoke of it. How far is looked back has no limit: all of it is to be told.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeAlias
 
 from twilio_compat.events import (
     ConversationJoined,
@@ -33,90 +35,52 @@ from twilio_compat.events import (
     ParticipantUpdated,
     TypingStarted,
 )
-from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord
+from twilio_compat.records import ConversationRecord, LastMessage, MessageRecord, ParticipantRecord
+from twilio_compat.rollout.event_memory import (
+    LAST,
+    PRECISION,
+    TOUCHED,
+    Bounded,
+    Seen,
+    Told,
+    Wanted,
+    at_of,
+    member_at,
+    member_version,
+    state_of,
+    version_of,
+)
 from twilio_compat.rollout.staging.stages import Side
 
-LAST: Final = 500
-"""Messages, and members, of a conversation that are remembered as told."""
-TOUCHED: Final = 50
-"""Messages, and members, which the side without authority spoke of last, and that will be looked at."""
-VERSIONS: Final = 20
-"""Versions of one thing that are remembered as told."""
-
-V = TypeVar("V")
+IDLE: Final = 600
+"""Looks after which a conversation is forgotten that the user is not in, and of which nobody speaks."""
 
 
-class _Bounded(OrderedDict[str, V], Generic[V]):
-    """The newest of what was put in, up to a number."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def put(self, key: str, value: V) -> None:
-        self[key] = value
-        self.move_to_end(key)
-        while len(self) > self._most:
-            self.popitem(last=False)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What was told of one thing, oldest version first. ``index`` is a message's; ``gone``: that it is gone."""
-
-    at: datetime
-    versions: list[str]
-    index: int = -1
-    gone: bool = False
-
-    def is_news(self, version: str, at: datetime) -> bool:
-        if self.gone or at < self.at:
-            return False
-        return version not in self.versions if at == self.at else version != self.versions[-1]
-
-    def note(self, version: str, at: datetime) -> None:
-        self.at = at
-        self.versions = [*self.versions, version][-VERSIONS:]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to look at. ``back_to``: messages from the newest back to one with this index, or a lower one."""
-
-    conversation_sid: str
-    back_to: int
-    messages: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was there. ``conversation`` is None where the user is no member; ``others`` are those that were asked for.
-
-    ``messages`` ascend, and all from ``first`` on are among them.
-    """
-
-    conversation: ConversationRecord | None
-    first: int = 0
-    messages: Sequence[MessageRecord] = ()
-    others: Mapping[str, MessageRecord | None] = field(default_factory=dict)
-    participants: Sequence[ParticipantRecord] = ()
+_Touched: TypeAlias = tuple[ParticipantRecord, bool]
+"""A member, and whether it was said that they joined or left."""
 
 
 class _Conversation:
     """What is known of one conversation."""
 
-    def __init__(self, authority: Side) -> None:
+    def __init__(self, sid: str, authority: Side) -> None:
+        self.sid = sid
         self.authority = authority
+        self.idle = 0
         self.is_held = False
         self.is_in = False
         self.moved = False
+        self.is_looked_at = False
         self.newest = -1
-        self.floor = -1
-        self.state: _Told | None = None
-        self.messages: _Bounded[_Told] = _Bounded(LAST)
-        self.members: _Bounded[_Told] = _Bounded(LAST)
-        self.touched: _Bounded[int] = _Bounded(TOUCHED)
-        self.touched_members: _Bounded[ParticipantRecord] = _Bounded(TOUCHED)
+        self.first: LastMessage | None = None
+        """The newest message when the user was told of the conversation."""
+        self.forgotten = -1
+        """The highest index of a message that was told and is not remembered."""
+        self.state: Told | None = None
+        self.messages: Bounded[Told] = Bounded(LAST)
+        self.members: Bounded[Told] = Bounded(LAST)
+        self.touched: Bounded[int] = Bounded(TOUCHED)
+        self.touched_members: Bounded[_Touched] = Bounded(TOUCHED)
 
     # Telling
 
@@ -155,8 +119,10 @@ class _Conversation:
     def stand(self, record: ConversationRecord) -> None:
         """Note that the user was told of a conversation as it stands."""
         self.is_in = True
-        self.newest = max(self.newest, record.last_message.index if record.last_message else -1)
-        self.state = _Told(record.changed_at or record.date_updated, [_state(record)])
+        last = record.last_message
+        if last is not None and last.index > self.newest:
+            self.newest, self.first = last.index, last
+        self.state = Told(record.changed_at or record.date_updated, [state_of(record)])
 
     def touch(self, event: Event) -> None:
         """Note what the side without authority spoke of."""
@@ -166,37 +132,44 @@ class _Conversation:
             case MessageRemoved():
                 self.touched.put(event.message_sid, event.index)
             case ParticipantJoined(participant=member) | ParticipantLeft(participant=member):
-                self.touched_members.put(member.sid, member)
+                self.touched_members.put(member.sid, (member, True))
             case ParticipantUpdated(participant=member):
-                self.touched_members.put(member.sid, member)
+                _, has_changed = self.touched_members.get(member.sid, (member, False))
+                self.touched_members.put(member.sid, (member, has_changed))
             case _:
                 pass
 
     def resume(self, seen: Seen) -> Iterator[Event]:
         """Yield what was not told of what is there."""
-        self.moved, self.floor = True, self.newest
+        self.moved = self.is_looked_at = True
         if seen.conversation is None:
-            yield from self._out()
+            yield from self._out(seen)
         elif not self.is_in:
             yield from self.join(seen.conversation)
         else:
             yield from self._conversation(seen.conversation)
             yield from self._members(seen.participants)
             yield from self._messages(seen)
-        self.floor = self.newest
         self.touched.clear()
         self.touched_members.clear()
+        self.is_looked_at = False
 
-    def _out(self) -> Iterator[Event]:
-        if self.is_in and self.state is not None:
+    def _is_news(self, told: Told, version: str, at: datetime) -> bool:
+        """Say whether to tell a version. What is looked at is the newest there is, whatever its date."""
+        if not self.moved:
+            return True
+        return told.differs(version) if self.is_looked_at else told.is_news(version, at)
+
+    def _out(self, seen: Seen) -> Iterator[Event]:
+        if self.is_in:
             self.is_in = False
-            yield ConversationLeft(conversation_sid=self.state.versions[0].split()[0], reason="left")
+            yield ConversationLeft(conversation_sid=self.sid, reason="deleted" if seen.is_gone else "left")
 
     def _conversation(self, record: ConversationRecord) -> Iterator[Event]:
-        version, at = _state(record), record.changed_at or record.date_updated
+        version, at = state_of(record), record.changed_at or record.date_updated
         if self.state is None:
-            self.state = _Told(at, [version])
-        elif self.moved and not self.state.is_news(version, at):
+            self.state = Told(at, [version])
+        elif not self._is_news(self.state, version, at):
             return
         self.state.note(version, at)
         yield ConversationUpdated(conversation=record)
@@ -205,88 +178,95 @@ class _Conversation:
 
     def _messages(self, seen: Seen) -> Iterator[Event]:
         there = {each.sid for each in seen.messages}
-        for sid, told in [*self.messages.items()]:
-            if not told.gone and told.index >= seen.first and sid not in there and told.index >= 0:
-                yield from self._gone(sid, told.index)
-        for sid, record in seen.others.items():
-            if sid in there:
-                continue
-            if record is not None and record.index <= self.floor:
+        gone = [sid for sid, each in seen.others.items() if each is None]
+        gone += [sid for sid, each in self.messages.items() if each.index >= seen.first and sid not in there]
+        for sid in gone:
+            told = self.messages.get(sid)
+            yield from self._gone(sid, self.touched[sid] if told is None else told.index)
+        for record in seen.others.values():
+            if record is not None:
                 yield from self._updated(record)
-            elif record is None and sid in self.touched and self.touched[sid] <= self.floor:
-                yield from self._gone(sid, self.touched[sid])
         for message in seen.messages:
-            if message.sid in self.messages or message.index > self.floor:
+            if message.sid in self.messages or not self._is_old(message):
                 yield from self._added(message)
             elif message.sid in self.touched:
                 yield from self._updated(message)
+
+    def _is_old(self, of: MessageRecord | MessageRemoved) -> bool:
+        """Say whether a message that is not remembered was there before the user was told, or was told and is forgotten."""
+        if of.index <= self.forgotten or self.first is None or of.index != self.first.index:
+            return of.index <= max(self.forgotten, -1 if self.first is None else self.first.index)
+        return isinstance(of, MessageRemoved) or abs(of.date_created - self.first.date_created) <= PRECISION
+
+    def _remember(self, sid: str, told: Told) -> None:
+        for each in self.messages.put(sid, told):
+            self.forgotten = max(self.forgotten, each.index)
 
     def _added(self, message: MessageRecord) -> Iterator[Event]:
         if message.sid in self.messages:
             if self.moved:
                 yield from self._updated(message)
             return
-        if self.moved and message.index <= self.floor:
+        if self.moved and self._is_old(message):
             return
         self.newest = max(self.newest, message.index)
-        self.messages.put(message.sid, _Told(_at(message), [_version(message)], message.index))
+        self._remember(message.sid, Told(at_of(message), [version_of(message)], message.index))
         yield MessageAdded(message=message)
 
     def _updated(self, message: MessageRecord) -> Iterator[Event]:
-        told, version, at = self.messages.get(message.sid), _version(message), _at(message)
-        if told is None and self.moved and message.index > self.floor:
+        told, version, at = self.messages.get(message.sid), version_of(message), at_of(message)
+        if told is None and self.moved and not self._is_old(message):
             yield from self._added(message)
             return
         if told is None:
-            self.messages.put(message.sid, _Told(at, [version], message.index))
-        elif self.moved and not told.is_news(version, at):
+            self._remember(message.sid, Told(at, [version], message.index))
+        elif not self._is_news(told, version, at):
             return
         else:
             told.note(version, at)
         yield MessageUpdated(message=message)
 
     def _removed(self, event: MessageRemoved) -> Iterator[Event]:
-        told = self.messages.get(event.message_sid)
-        if told is None and self.moved and event.index > self.floor:
-            return
-        if told is None or not told.gone:
-            yield from self._gone(event.message_sid, event.index, event.conversation_sid)
+        yield from self._gone(event.message_sid, event.index)
 
-    def _gone(self, sid: str, index: int, conversation_sid: str | None = None) -> Iterator[Event]:
+    def _gone(self, sid: str, index: int) -> Iterator[Event]:
+        """Yield that a message is gone, unless that was told, or the user was never told that it is there."""
         told = self.messages.get(sid)
         if told is not None and told.gone:
             return
-        of = conversation_sid or (self.state.versions[0].split()[0] if self.state else "")
-        self.messages.put(sid, _Told(told.at if told else datetime.min, [""], index, gone=True))
-        yield MessageRemoved(conversation_sid=of, message_sid=sid, index=index)
+        event = MessageRemoved(conversation_sid=self.sid, message_sid=sid, index=index)
+        is_known = told is not None or not self.moved or self._is_old(event)
+        self._remember(sid, Told(told.at if told else datetime.min, [""], index, gone=True))
+        if is_known:
+            yield event
 
     # Members
 
     def _members(self, present: Sequence[ParticipantRecord]) -> Iterator[Event]:
         there = {each.sid: each for each in present}
-        for sid, last in [*self.touched_members.items()]:
-            told = self.members.get(sid)
-            if sid not in there and (told is None or not told.gone):
+        for sid, (last, _) in self.touched_members.items():
+            if sid not in there:
                 yield from self._member_left(last)
         for sid, member in there.items():
-            if sid in self.members:
-                yield from self._member_updated(member)
-            elif sid in self.touched_members:
+            _, has_changed = self.touched_members.get(sid, (member, False))
+            if sid in self.members or has_changed:
                 yield from self._member_joined(member)
+            elif sid in self.touched_members:
+                yield from self._member_updated(member)
 
     def _member_joined(self, member: ParticipantRecord) -> Iterator[Event]:
         told = self.members.get(member.sid)
-        if told is not None and self.moved:
+        if told is not None and self.moved and not told.is_again(member.date_created):
             yield from self._member_updated(member)
             return
-        self.members.put(member.sid, _Told(_member_at(member), [_member(member)]))
+        self.members.put(member.sid, _member(member))
         yield ParticipantJoined(participant=member)
 
     def _member_updated(self, member: ParticipantRecord) -> Iterator[Event]:
-        told, version, at = self.members.get(member.sid), _member(member), _member_at(member)
+        told, version, at = self.members.get(member.sid), member_version(member), member_at(member)
         if told is None:
-            self.members.put(member.sid, _Told(at, [version]))
-        elif self.moved and not told.is_news(version, at):
+            self.members.put(member.sid, _member(member))
+        elif not self._is_news(told, version, at):
             return
         else:
             told.note(version, at)
@@ -294,8 +274,9 @@ class _Conversation:
 
     def _member_left(self, member: ParticipantRecord) -> Iterator[Event]:
         told = self.members.get(member.sid)
-        if told is None or not told.gone:
-            self.members.put(member.sid, _Told(_member_at(member), [""], gone=True))
+        is_late = self.moved and told is not None and told.is_before(member.date_created)
+        if told is None or not (told.gone or is_late):
+            self.members.put(member.sid, _member(member, gone=True))
             yield ParticipantLeft(participant=member)
 
 
@@ -317,7 +298,16 @@ class Merge:
 
     def meet(self, sid: str, authority: Side) -> None:
         """Note a conversation, and who has the authority, unless it is known."""
-        self._known.setdefault(sid, _Conversation(authority))
+        if sid not in self._known:
+            self._known[sid] = _Conversation(sid, authority)
+        self._known[sid].idle = 0
+
+    def looked(self) -> None:
+        """Forget the conversations that the user is not in, and of which nobody spoke in the last `IDLE` looks."""
+        for each in [*self._known.values()]:
+            each.idle = 0 if each.is_in or each.is_held else each.idle + 1
+            if each.idle > IDLE:
+                del self._known[each.sid]
 
     def stand(self, side: Side, record: ConversationRecord) -> bool:
         """Note that a side has a conversation to begin with; say whether that is what the user is to be told."""
@@ -373,22 +363,5 @@ def conversation_of(event: Event) -> str | None:
             return None
 
 
-def _state(of: ConversationRecord) -> str:
-    own = (of.last_read_message_index, of.notification_level)
-    return f"{of.sid} {(of.friendly_name, of.unique_name, of.attributes, of.state.current, of.timers, own)!r}"
-
-
-def _version(of: MessageRecord) -> str:
-    return repr((of.body, of.attributes, of.author, of.subject))
-
-
-def _at(of: MessageRecord) -> datetime:
-    return of.changed_at or of.date_updated
-
-
-def _member(of: ParticipantRecord) -> str:
-    return repr((of.attributes, of.last_read_message_index))
-
-
-def _member_at(of: ParticipantRecord) -> datetime:
-    return of.changed_at or of.date_updated
+def _member(of: ParticipantRecord, *, gone: bool = False) -> Told:
+    return Told(member_at(of), ["" if gone else member_version(of)], gone=gone, since=of.date_created)

@@ -8,9 +8,12 @@ side that has it then has a subscription that is up, and was looked at; where th
 * `Synchronized` comes when all sides are up that were asked, or after `PATIENCE` seconds with what is up, at least one. The
   conversations of a side that comes later are told as joined.
 * The side that is asked for sign-in first is Twilio; a token of an ACS user is refused there at once, and the user has ACS
-  alone. Only where both refuse, `SourceRefused` is told, with the error of the last.
+  alone. Where both refuse, `SourceRefused` is told, with the error of the last; and where one does so that had taken the
+  token before, since the token has ended.
 * A side that cannot be opened is tried again after `RETRY` seconds. That a side is interrupted is told only if it has a
   conversation of the user; otherwise it is logged.
+* An error of the store while something is translated holds up the stream, and loses nothing: it is tried again after a
+  while, and the reader is told `SourceInterrupted` and `SourceRestored`. `ClosedError` ends it.
 * The account, for webhooks, hears of ACS alone, and of conversations over which that has the authority.
 """
 
@@ -21,34 +24,24 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from twilio_compat.errors import ForbiddenError, NotFoundError, TokenError, TwilioCompatError
+from twilio_compat.errors import ClosedError, TokenError, TwilioCompatError
 from twilio_compat.events import (
     ConversationJoined,
-    ConversationLeft,
-    ConversationUpdated,
     Event,
-    MessageAdded,
-    MessageRemoved,
-    MessageUpdated,
-    ParticipantJoined,
-    ParticipantLeft,
-    ParticipantUpdated,
     SourceInterrupted,
     SourceRefused,
     SourceRestored,
     Synchronized,
-    TypingStarted,
     UserUpdated,
 )
-from twilio_compat.records import Actor, ActorKind, ConversationRecord, Direction, MessageRecord
-from twilio_compat.rollout.event_merge import Merge, Seen, Wanted, conversation_of
+from twilio_compat.records import Actor, ActorKind, ConversationRecord
+from twilio_compat.rollout.event_looks import in_public, seen
+from twilio_compat.rollout.event_merge import Merge, conversation_of
 from twilio_compat.rollout.office import Office
-from twilio_compat.rollout.place import Place
-from twilio_compat.rollout.sids import Names
 from twilio_compat.rollout.staging.pin import Pin
 from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.rollout.staging.target import Target
@@ -61,8 +54,6 @@ PATIENCE: Final = 5.0
 """Seconds for which a side that does not answer is waited for."""
 RETRY: Final = 5.0
 """Seconds after which a side that could not be opened is tried again."""
-PAGE: Final = 100
-"""Messages that are looked at in one call."""
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +139,8 @@ class _Stream:
             try:
                 told = await self._looked() if item is None else await self._heard(*item)
                 break
+            except ClosedError:
+                raise
             except TwilioCompatError as error:
                 log.warning("News wait, since it is not known where a conversation is: %s", error)
                 if not is_interrupted and self._is_synchronized:
@@ -187,6 +180,8 @@ class _Stream:
             except TokenError as error:
                 await self._queue.put((side, SourceRefused(error=error)))
                 return
+            except ClosedError:
+                raise
             except TwilioCompatError as error:
                 await self._queue.put((side, SourceInterrupted(error=error)))
                 await asyncio.sleep(RETRY)
@@ -216,7 +211,7 @@ class _Stream:
         pin = await self._pin(sid)
         place = await self._office.place(pin, side)
         await self._meet(pin)
-        event = _public(event, place.public)
+        event = in_public(event, place.public)
         if pin.decision.compared:
             self._office.shadow.told(side, event, self._name)
         return self._merge.tell(side, pin.conversation_sid, event)
@@ -263,8 +258,11 @@ class _Stream:
         return [event]
 
     async def _refused(self, side: Side, event: SourceRefused) -> Sequence[Event]:
-        self._sources[side].is_refused = True
-        if all(side in self._sources and self._sources[side].is_refused for side in Side):
+        source = self._sources[side]
+        source.is_refused = True
+        if source.up is not None or all(
+            side in self._sources and self._sources[side].is_refused for side in Side
+        ):
             return [event]
         log.info("%s refuses %s; the other side goes on", side, self._actor.identity)
         self._open(side.other)
@@ -273,6 +271,9 @@ class _Stream:
     # Once a second
 
     async def _looked(self) -> Sequence[Event]:
+        for each in self._sources.values():
+            if each.task.done():
+                each.task.result()
         if Side.ACS not in self._sources and await self._ever_live():
             self._open(Side.ACS)
         if not self._is_synchronized:
@@ -284,8 +285,11 @@ class _Stream:
                 continue
             try:
                 told += await self._settle(sid)
+            except ClosedError:
+                raise
             except TwilioCompatError as error:
                 log.warning("Conversation %s is looked at later: %s", sid, error)
+        self._merge.looked()
         return told
 
     def _rests(self, sid: str, pin: Pin | None) -> bool:
@@ -306,7 +310,7 @@ class _Stream:
         if source is None or source.up is None or source.is_refused:
             return []
         place = await self._office.place(pin, authority, at_once=True)
-        return self._merge.resume(sid, authority, await _seen(place, self._actor, self._merge.wanted(sid)))
+        return self._merge.resume(sid, authority, await seen(place, self._actor, self._merge.wanted(sid)))
 
     # Names and pins
 
@@ -332,71 +336,3 @@ class _Stream:
         pin = await self._pin(record.sid)
         await self._meet(pin)
         return (await self._office.place(pin, side)).public.conversation(record)
-
-
-async def _seen(place: Place, actor: Actor, wanted: Wanted) -> Seen:
-    """Look at a conversation where it is."""
-    backend, sid, names = place.backend, place.sid, place.public
-    try:
-        record = await backend.conversations.get(actor, sid)
-    except (NotFoundError, ForbiddenError):
-        return Seen(None)
-    if not record.joined:
-        return Seen(None)
-    messages = await _newest(place, actor, wanted.back_to)
-    others = {each: await _message(place, actor, each) for each in wanted.messages}
-    members = await backend.participants.list(actor, sid)
-    return Seen(
-        names.conversation(record),
-        first=messages[0].index if messages else 0,
-        messages=messages,
-        others=others,
-        participants=[names.participant(each) for each in members],
-    )
-
-
-async def _newest(place: Place, actor: Actor, back_to: int) -> Sequence[MessageRecord]:
-    found: list[MessageRecord] = []
-    anchor: int | None = None
-    while True:
-        page = await place.backend.messages.page(
-            actor, place.sid, size=PAGE, anchor=anchor, direction=Direction.BACKWARDS
-        )
-        public = place.public.page(page)
-        found[:0] = public.items
-        if not page.has_older or not page.items or public.items[0].index <= back_to:
-            return found
-        anchor = page.items[0].index - 1
-
-
-async def _message(place: Place, actor: Actor, sid: str) -> MessageRecord | None:
-    try:
-        found = await place.backend.messages.get(actor, place.sid, place.there.sid(sid))
-    except NotFoundError:
-        return None
-    return place.public.message(found)
-
-
-def _public(event: Event, names: Names) -> Event:
-    """Return an event of a conversation in public names."""
-    match event:
-        case ConversationJoined(conversation=record) | ConversationUpdated(conversation=record):
-            return replace(event, conversation=names.conversation(record))
-        case MessageAdded(message=message) | MessageUpdated(message=message):
-            return replace(event, message=names.message(message))
-        case MessageRemoved():
-            return MessageRemoved(
-                conversation_sid=names.sid(event.conversation_sid),
-                message_sid=names.sid(event.message_sid),
-                index=names.index(event.index),
-            )
-        case ConversationLeft():
-            member = None if event.participant is None else names.participant(event.participant)
-            sid = names.sid(event.conversation_sid)
-            return replace(event, conversation_sid=sid, participant=member)
-        case ParticipantJoined(participant=of) | ParticipantLeft(participant=of):
-            return replace(event, participant=names.participant(of))
-        case ParticipantUpdated(participant=of) | TypingStarted(participant=of):
-            return replace(event, participant=names.participant(of))
-        case _:
-            return event
