@@ -47,7 +47,7 @@ from twilio_compat.rollout.staging.stages import Side
 from twilio_compat.rollout.staging.target import Target
 
 MOST: Final = 1000
-"""Events that wait for the reader."""
+"""Events that wait for the reader, and before `Synchronized` those that wait for the other side."""
 PERIOD: Final = 1.0
 """Seconds between two looks at the pins."""
 PATIENCE: Final = 5.0
@@ -62,14 +62,14 @@ _Item: TypeAlias = tuple[Side, Event] | None
 
 @asynccontextmanager
 async def subscribe(
-    office: Office, actor: Actor, *, period: float = PERIOD, patience: float = PATIENCE
+    office: Office, actor: Actor, *, period: float = PERIOD, patience: float = PATIENCE, retry: float = RETRY
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """Open the actor's event stream."""
     if actor.kind is ActorKind.ACCOUNT:
         async with office.sides.acs.subscribe(actor) as source, aclosing(_of_acs(office, source)) as events:
             yield events
         return
-    stream = _Stream(office, actor, period, patience)
+    stream = _Stream(office, actor, period, patience, retry)
     try:
         async with aclosing(stream.events()) as events:
             yield events
@@ -104,8 +104,9 @@ class _Source:
 class _Stream:
     """The stream of one user."""
 
-    def __init__(self, office: Office, actor: Actor, period: float, patience: float) -> None:
-        self._office, self._actor, self._period, self._patience = office, actor, period, patience
+    def __init__(self, office: Office, actor: Actor, period: float, patience: float, retry: float) -> None:
+        self._office, self._actor = office, actor
+        self._period, self._patience, self._retry = period, patience, retry
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(MOST)
         self._sources: dict[Side, _Source] = {}
         self._merge = Merge()
@@ -143,11 +144,11 @@ class _Stream:
                 raise
             except TwilioCompatError as error:
                 log.warning("News wait, since it is not known where a conversation is: %s", error)
-                if not is_interrupted and self._is_synchronized:
+                if not is_interrupted:
                     yield SourceInterrupted(error=error)
                 is_interrupted = True
                 await asyncio.sleep(self._period)
-        if is_interrupted and self._is_synchronized:
+        if is_interrupted:
             yield SourceRestored()
         for event in told:
             yield event
@@ -184,7 +185,7 @@ class _Stream:
                 raise
             except TwilioCompatError as error:
                 await self._queue.put((side, SourceInterrupted(error=error)))
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(self._retry)
 
     # What is told
 
