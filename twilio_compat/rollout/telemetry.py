@@ -5,7 +5,7 @@ instrument                                        kind       attributes         
 ================================================  =========  ====================================  ====
 ``twilio_compat.rollout.duration``                histogram  backend, operation, role              s
 ``twilio_compat.rollout.errors``                  counter    backend, operation, role, error.type
-``twilio_compat.rollout.comparing.mismatches``              counter    backend, operation, kind
+``twilio_compat.rollout.mismatches``              counter    backend, operation, kind
 ``twilio_compat.rollout.outbox.depth``            gauge      queue, state (waiting, dead)
 ================================================  =========  ====================================  ====
 
