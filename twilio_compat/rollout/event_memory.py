@@ -45,22 +45,20 @@ class Bounded(OrderedDict[str, V], Generic[V]):
 class Told:
     """What was told of one thing, oldest version first. ``gone``: that it is gone.
 
-    ``index`` is a message's; ``since`` is a member's: from when on they are one.
+    ``index`` is a message's. ``member`` is a member as they joined, as far as that was told: who is gone has no date of
+    their own on ACS. ``turn`` is the one in which somebody left.
     """
 
     at: datetime
     versions: list[str]
     index: int = -1
     gone: bool = False
-    since: datetime | None = None
+    member: ParticipantRecord | None = None
+    turn: int = 0
 
-    def is_again(self, since: datetime) -> bool:
-        """Say whether a member that left is one again since a time."""
-        return self.gone and (self.since is None or since > self.since)
-
-    def is_before(self, since: datetime) -> bool:
-        """Say whether somebody was a member since a time, and became one once more after that, which was told."""
-        return self.since is not None and self.since - since > PRECISION
+    def is_again(self, since: datetime, turn: int) -> bool:
+        """Say whether who left joins once more: later than before, or as the same stream says that said they left."""
+        return self.gone and (self.turn == turn or self.member is None or since > self.member.date_created)
 
     def differs(self, version: str) -> bool:
         """Say whether a version is another one than was told last."""

@@ -71,6 +71,8 @@ class _Conversation:
         self.is_in = False
         self.moved = False
         self.is_looked_at = False
+        self.turn = 0
+        """How often it was gone on with."""
         self.newest = -1
         self.first: LastMessage | None = None
         """The newest message when the user was told of the conversation."""
@@ -153,6 +155,7 @@ class _Conversation:
         self.touched.clear()
         self.touched_members.clear()
         self.is_looked_at = False
+        self.turn += 1
 
     def _is_news(self, told: Told, version: str, at: datetime) -> bool:
         """Say whether to tell a version. What is looked at is the newest there is, whatever its date."""
@@ -244,8 +247,9 @@ class _Conversation:
 
     def _members(self, present: Sequence[ParticipantRecord]) -> Iterator[Event]:
         there = {each.sid: each for each in present}
-        for sid, (last, _) in self.touched_members.items():
-            if sid not in there:
+        known = [each.member for each in self.members.values() if each.member is not None]
+        for last in [*known, *(each for each, _ in self.touched_members.values())]:
+            if last.sid not in there:
                 yield from self._member_left(last)
         for sid, member in there.items():
             _, has_changed = self.touched_members.get(sid, (member, False))
@@ -256,7 +260,7 @@ class _Conversation:
 
     def _member_joined(self, member: ParticipantRecord) -> Iterator[Event]:
         told = self.members.get(member.sid)
-        if told is not None and self.moved and not told.is_again(member.date_created):
+        if told is not None and self.moved and not told.is_again(member.date_created, self.turn):
             yield from self._member_updated(member)
             return
         self.members.put(member.sid, _member(member))
@@ -274,9 +278,10 @@ class _Conversation:
 
     def _member_left(self, member: ParticipantRecord) -> Iterator[Event]:
         told = self.members.get(member.sid)
-        is_late = self.moved and told is not None and told.is_before(member.date_created)
-        if told is None or not (told.gone or is_late):
-            self.members.put(member.sid, _member(member, gone=True))
+        if told is None or not told.gone:
+            known = member if told is None or told.member is None else told.member
+            gone = Told(member_at(member), [""], gone=True, member=known, turn=self.turn)
+            self.members.put(member.sid, gone)
             yield ParticipantLeft(participant=member)
 
 
@@ -363,5 +368,5 @@ def conversation_of(event: Event) -> str | None:
             return None
 
 
-def _member(of: ParticipantRecord, *, gone: bool = False) -> Told:
-    return Told(member_at(of), ["" if gone else member_version(of)], gone=gone, since=of.date_created)
+def _member(of: ParticipantRecord) -> Told:
+    return Told(member_at(of), [member_version(of)], member=of)
