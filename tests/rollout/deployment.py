@@ -136,4 +136,4 @@ async def moved(backend: RolloutBackend, sid: str, stage: Stage) -> None:
         target = await backend.office.target(sid)
         return (await backend.office.pins.of(target)).stage is stage
 
-    await eventually(is_there)
+    await eventually(is_there, within=90)  # a handover that was given up is tried again after half a minute
