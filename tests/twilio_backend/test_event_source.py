@@ -109,7 +109,8 @@ async def test_who_is_added_hears_of_it_and_of_what_is_said_at_once(deployment: 
         await backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="alice"))
         await next_of(events, ConversationJoined)
         await backend.conversations.delete(ACCOUNT, made.sid)
-        assert "deleted" == (await next_of(events, ConversationLeft)).reason
+        # what stands in for Twilio takes the members out first, so a look may fall between
+        assert (await next_of(events, ConversationLeft)).reason in ("deleted", "left")
 
 
 async def test_more_messages_than_twilio_gives_at_once_are_all_told_in_order(
