@@ -392,3 +392,22 @@ def test_that_a_member_who_joins_once_more_is_told_also_where_they_keep_their_si
     world.join(1)
     world.deliver(Side.ACS, 3)
     assert [ParticipantJoined, ParticipantLeft, ParticipantJoined] == [type(each) for each in world.told]
+
+
+def test_that_what_was_spoken_of_before_its_public_name_was_known_is_recognised() -> None:
+    world = _subscribed()
+    world.write()
+    world.join(1)
+    [added, joined] = world.late[Side.TWILIO]
+    assert isinstance(joined, ParticipantJoined)
+    world.deliver(Side.TWILIO, 2)
+    world.merge.tell(Side.ACS, SID, ParticipantJoined(participant=replace(joined.participant, sid="MBthere")))
+    world.merge.tell(Side.ACS, SID, MessageAdded(message=replace(world.messages[0], sid="IMthere")))
+    wanted = world.merge.wanted(SID)
+    names = {"IMthere": "IM0", "MBthere": joined.participant.sid}
+    members = [*world.members.values()]
+    assert ((*names,)) == (*wanted.messages, *wanted.members)
+    world.merge.hold(SID)
+    seen = Seen(CONVERSATION, 0, [world.messages[0]], {}, members, names=names)
+    assert [] == world.merge.resume(SID, Side.ACS, seen)
+    assert [added, joined] == world.told

@@ -22,7 +22,7 @@ from twilio_compat.rollout.comparing.streams import QUIET
 from twilio_compat.rollout.outbox import Outbox
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.sids import UNMAPPED, Sids
+from twilio_compat.rollout.sids import UNMAPPED, Pair, Sids
 from twilio_compat.rollout.staging.pin import Pin
 from twilio_compat.rollout.staging.pins import Pins
 from twilio_compat.rollout.staging.stages import Side, Stage
@@ -315,3 +315,15 @@ async def test_what_is_kept_has_nothing_of_what_people_wrote(
     world.says = {Side.TWILIO: [message()], Side.ACS: [message(body="a secret")]}
     await watched(shadow, world, message())
     assert "a secret" not in json.dumps(documents.content("rollout-mismatch", "001"))
+
+
+async def test_news_that_came_before_their_names_were_known_are_compared_by_these(
+    shadow: Shadow, time: VirtualTime, world: World, means: Means
+) -> None:
+    world.pin = replace(PIN, stage=Stage.LIVE, was_live=True)
+    shadow.told(Side.ACS, news(1))
+    there = replace(message(1), sid="IM" + "f" * 32)
+    shadow.told(Side.TWILIO, MessageAdded(message=there))
+    await means.sids.record(SID, Pair(what="message", public=message(1).sid, twilio=there.sid))
+    await rest(time, 3 * QUIET)
+    assert Counts(alike=1) == shadow.counts

@@ -42,7 +42,11 @@ async def seen(place: Place, actor: Actor, wanted: Wanted) -> Seen:
         return Seen(None)
     messages, first = await _newest(place, actor, wanted.back_to)
     there = {each.sid for each in messages}
-    others = {each: await _message(place, actor, each) for each in wanted.messages if each not in there}
+    others = {
+        each: await _message(place, actor, each)
+        for each in map(names.sid, wanted.messages)
+        if each not in there
+    }
     members = await backend.participants.list(actor, sid)
     return Seen(
         names.conversation(record),
@@ -50,6 +54,9 @@ async def seen(place: Place, actor: Actor, wanted: Wanted) -> Seen:
         messages=messages,
         others=others,
         participants=[names.participant(each) for each in members],
+        names={
+            each: names.sid(each) for each in (*wanted.messages, *wanted.members) if names.sid(each) != each
+        },
     )
 
 

@@ -78,11 +78,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look at. ``back_to``: messages from the newest back to one with this index, or a lower one."""
+    """What to look at. ``back_to``: messages from the newest back to one with this index, or a lower one.
+
+    ``messages`` and ``members`` are those of which a side spoke that was not listened to.
+    """
 
     conversation_sid: str
     back_to: int
     messages: tuple[str, ...]
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Seen:
     """What was there. ``conversation`` is None where the user is no member, or, so ``is_gone``, it is gone.
 
     ``messages`` ascend, and all from ``first`` on are among them. ``others`` are those that were asked for and are not.
+    ``names``: the public sids of what was asked for by another name, as it was not known yet when it was spoken of.
     """
 
     conversation: ConversationRecord | None
@@ -98,6 +103,7 @@ class Seen:
     others: Mapping[str, MessageRecord | None] = field(default_factory=dict)
     participants: Sequence[ParticipantRecord] = ()
     is_gone: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def state_of(of: ConversationRecord) -> str:

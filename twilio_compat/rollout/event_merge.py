@@ -18,7 +18,8 @@ looks (`Merge.looked`) in which neither side spoke of it. How far is looked back
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -144,6 +145,7 @@ class _Conversation:
     def resume(self, seen: Seen) -> Iterator[Event]:
         """Yield what was not told of what is there."""
         self.moved = self.is_looked_at = True
+        self._rename(seen.names)
         if seen.conversation is None:
             yield from self._out(seen)
         elif not self.is_in:
@@ -156,6 +158,13 @@ class _Conversation:
         self.touched_members.clear()
         self.is_looked_at = False
         self.turn += 1
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        for old, new in names.items():
+            if (index := self.touched.pop(old, None)) is not None:
+                self.touched.put(new, index)
+            if (touched := self.touched_members.pop(old, None)) is not None:
+                self.touched_members.put(new, (replace(touched[0], sid=new), touched[1]))
 
     def _is_news(self, told: Told, version: str, at: datetime) -> bool:
         """Say whether to tell a version. What is looked at is the newest there is, whatever its date."""
@@ -187,7 +196,7 @@ class _Conversation:
             told = self.messages.get(sid)
             yield from self._gone(sid, self.touched[sid] if told is None else told.index)
         for record in seen.others.values():
-            if record is not None:
+            if record is not None and record.sid not in there:
                 yield from self._updated(record)
         for message in seen.messages:
             if message.sid in self.messages or not self._is_old(message):
@@ -342,7 +351,7 @@ class Merge:
     def wanted(self, sid: str) -> Wanted:
         """Return what to look at before a conversation is gone on with."""
         known = self._known[sid]
-        return Wanted(sid, known.newest, tuple(known.touched))
+        return Wanted(sid, known.newest, tuple(known.touched), tuple(known.touched_members))
 
     def resume(self, sid: str, authority: Side, seen: Seen) -> Sequence[Event]:
         """Go on with a conversation where *authority* has it, which was *seen* there; return what to tell."""

@@ -163,7 +163,9 @@ class Shadow:
         if not pin.decision.compared or window.is_long:
             return True
         here, there = pin.decision.authority, pin.decision.authority.other
-        differences = compare_told(window.told[here], window.told[there])
+        names = (await means.place(pin, Side.TWILIO)).public
+        told = {side: [each.called(names.sid(each.sid)) for each in window.told[side]] for side in Side}
+        differences = compare_told(told[here], told[there])
         if not differences:
             self.counts.alike += 1
         elif not await means.is_level(pin):

@@ -38,6 +38,10 @@ class Told:
     sid: str
     index: int
 
+    def called(self, sid: str) -> Told:
+        """Return the news under a name that was not known yet when it came."""
+        return self if sid == self.sid else Told(self.what, sid, self.index)
+
 
 def told_by(event: Event) -> tuple[str, Told] | None:
     """Return the conversation, and what an event tells of a message of it; None where it is of something else."""
