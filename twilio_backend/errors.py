@@ -12,7 +12,8 @@ a list that one raises an exception that has neither code nor status. `translate
 408, 504       `ServiceTimeoutError`, as when nothing was answered in time
 429            `RateLimitedError`
 5xx            `ServiceUnavailableError`, as when there was no connection
-400, 413, ...  by the code: `NotFoundError` where something that a parameter names is not there, else `LimitError`
+400, 413, ...  by the code: `NotFoundError` where something that a parameter names is not there, `ConflictError` for what is
+               closed, else `LimitError`
 others         `InvalidResponseError`, as for answers that cannot be read
 =============  =====================================================================================================
 
@@ -75,6 +76,8 @@ _NOT_THERE: Final = frozenset(
 )
 """Codes that say so, whatever the status they come with."""
 _NOT_ALLOWED: Final = frozenset({50107, 50430})
+_CONFLICTS: Final = frozenset({50377})
+"""A closed conversation: Twilio says 400 of it, and the port calls it a conflict on either side."""
 _BY_STATUS: Final[Mapping[int, type[AnswerError]]] = MappingProxyType(
     {
         403: ForbiddenError,
@@ -166,6 +169,8 @@ def _kind(status: int, code: int | None) -> type[AnswerError]:
         return NotFoundError
     if code in _NOT_ALLOWED:
         return ForbiddenError
+    if code in _CONFLICTS:
+        return ConflictError
     return LimitError if 400 <= status < 500 else InvalidResponseError
 
 
