@@ -34,6 +34,13 @@ class MirroredConversations:
         """Keep what Twilio calls conversations in *office*'s map."""
         self._office = office
 
+    async def is_to_close(self, here: Place, there: Place) -> bool:
+        """Say whether it is closed *here*, but still open *there*."""
+        wanted, found = await conversation_at(here), await conversation_at(there)
+        if wanted is None or found is None:
+            return False
+        return wanted.state.current == "closed" != found.state.current
+
     async def apply(self, here: Place, there: Place) -> None:
         """Make it *there* what it is *here*."""
         wanted, found = await conversation_at(here), await conversation_at(there)

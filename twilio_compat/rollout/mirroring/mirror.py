@@ -3,20 +3,25 @@
 What is done follows from what both sides are *now*, never from what was written once; so it does not matter how often, how
 late, or by which process an entry is carried out. One at a time is carried out of each conversation.
 
+Closing is final at Twilio, so a conversation is closed at a mirror only once that has all that was written before; and of one
+that is gone at the authority there is nothing left to tell but that.
+
 The account does it, which no role binds, and no webhook is called for it.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from twilio_compat.errors import ConflictError
+from twilio_compat.errors import BackendError, ConflictError, NotFoundError, TwilioCompatError
 from twilio_compat.records import MessageRecord
-from twilio_compat.rollout.mirroring.conversations import MirroredConversations
+from twilio_compat.rollout.mirroring.conversations import MirroredConversations, conversation_at
 from twilio_compat.rollout.mirroring.messages import MirroredMessages
 from twilio_compat.rollout.mirroring.participants import MirroredParticipants
+from twilio_compat.rollout.mirroring.tail import Tails
 from twilio_compat.rollout.mirroring.users import MirroredUsers
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry
@@ -32,6 +37,8 @@ AT_ONCE: Final = 200
 PATIENCE: Final = 60.0
 """Seconds for which messages are mirrored in one go: ACS takes not many in a minute."""
 
+_log = logging.getLogger(__name__)
+
 
 class Mirror:
     """Carries out the entries of one service."""
@@ -39,6 +46,7 @@ class Mirror:
     def __init__(self, office: Office, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Go between the sides of *office*. *clock* is monotonic, in seconds."""
         self._office = office
+        self._tails = Tails(office)
         self._users = MirroredUsers(office)
         self._conversations = MirroredConversations(office)
         self._participants = MirroredParticipants(office, self._users)
@@ -73,6 +81,10 @@ class Mirror:
         there = await self._office.place(pin, side, at_once=True)
         try:
             return await self._apply_at(here, there, entry)
+        except NotFoundError:
+            if await conversation_at(here) is not None:
+                raise
+            return True  # it is gone, which has an entry of its own
         except ConflictError as error:
             if error.code != CLOSED:
                 raise
@@ -82,9 +94,34 @@ class Mirror:
     async def _apply_at(self, here: Place, there: Place, entry: Entry) -> bool:
         match entry.what:
             case "conversation":
+                is_to_close = await self._conversations.is_to_close(here, there)
+                if is_to_close and not await self._complete(here, there):
+                    return False
                 await self._conversations.apply(here, there)
             case "participant":
                 await self._participants.apply(here, there, entry.sid)
             case "message":
                 return await self._messages.apply(here, there, entry)
         return True
+
+    async def _complete(self, here: Place, there: Place) -> bool:
+        """Tell *there* all that was written before the conversation was closed; False: there is more."""
+        sid = here.pin.conversation_sid
+        everybody = Entry(what="participant", conversation_sid=sid)
+        messages = Entry(what="message", conversation_sid=sid)
+        if not all([await self._told(here, there, each) for each in (everybody, messages)]):
+            return False
+        there = await self._office.place(there.pin, there.side, at_once=True)
+        behind = await self._tails.behind(there.pin, there.side)
+        named = [each for each in behind if each.what != "conversation"]
+        return all([await self._told(here, there, each) for each in named])
+
+    async def _told(self, here: Place, there: Place, entry: Entry) -> bool:
+        """Carry out an entry; what is refused holds up nothing here, since it has an entry of its own."""
+        try:
+            return await self._apply_at(here, there, entry)
+        except BackendError:
+            raise
+        except TwilioCompatError as error:
+            _log.info("%s is closed without %s: %s", entry.conversation_sid, entry.sid or entry.what, error)
+            return True
