@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
 from tests.rollout.deployment import ACCOUNT, RolloutDeployment, drained, moved, room, send
 from tests.support.waiting import eventually
 from twilio_compat import Client
+from twilio_compat.conversation import Conversation
 from twilio_compat.jwt.access_token import AccessToken
 from twilio_compat.jwt.access_token.grants import ChatGrant
 from twilio_compat.message import Message
 from twilio_compat.rollout.backend import RolloutBackend
+from twilio_compat.rollout.moving.copying import Mover
 from twilio_compat.rollout.staging.stages import Side, Stage
 
 
@@ -59,7 +63,7 @@ async def test_each_message_is_heard_once_and_in_order_while_a_conversation_goes
         for stage in (Stage.SHADOW, Stage.LIVE, Stage.SHADOW, Stage.DUALWRITE):
             await moved(backend, made.sid, stage)
             count = len(heard)
-            await eventually(lambda count=count: has_heard(heard, count + 4), within=60)
+            await eventually(partial(has_heard, heard, count + 4), within=60)
         assert not writing.done(), writing.exception()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
@@ -73,10 +77,10 @@ async def test_each_message_is_heard_once_and_in_order_while_a_conversation_goes
     assert read == [each.index for each in heard]
     assert len({each.sid for each in heard}) == len(heard) > 10
     for side in Side:
-        await eventually(lambda side=side: has_all(backend, made.sid, side, len(heard)))
+        await eventually(partial(has_all, backend, made.sid, side, len(heard)))
 
 
-async def has_heard(heard: list[Message], count: int) -> bool:
+async def has_heard(heard: Sequence[object], count: int) -> bool:
     return len(heard) >= count
 
 
@@ -91,3 +95,39 @@ async def write(backend: RolloutBackend, sid: str) -> None:
 async def has_all(backend: RolloutBackend, sid: str, side: Side, count: int) -> bool:
     place = await backend.office.place(await backend.office.pins.of(await backend.office.target(sid)), side)
     return count == await place.backend.messages.count(ACCOUNT, place.sid)
+
+
+@pytest.mark.timeout(200)
+async def test_what_is_sent_in_each_stage_of_a_conversation_is_heard_once_and_paged_through_by_the_same_names(
+    deployment: RolloutDeployment,
+) -> None:
+    backend = deployment.open("off")
+    made = await room(backend, "bob", "ann")
+    heard: list[tuple[int, str]] = []
+    async with Client(token(deployment, "bob"), {"backend": deployment.open("off")}) as client:
+        conversation = await client.getConversationBySid(made.sid)
+        conversation.on("messageAdded", lambda message: heard.append((message.index, message.sid)))
+        for number, stage in enumerate((Stage.OFF, Stage.SHADOW, Stage.LIVE, Stage.SHADOW)):
+            if number == 1:
+                backend.look_after()
+                await Mover(backend.office, backend.parts.mirror, deadline=0.2).move(made.sid, stage)
+            elif number > 1:
+                await moved(backend, made.sid, stage)
+            before = [*heard]
+            indexes = [await conversation.sendMessage(f"{stage} {each}") for each in range(3)]
+            await eventually(partial(has_heard, heard, 3 * (number + 1)), within=60)
+            assert before == heard[: 3 * number]
+            assert indexes == [index for index, _ in heard[3 * number :]]
+            assert heard == await paged(conversation)
+    assert [*range(12)] == [index for index, _ in heard]
+    assert 12 == len({sid for _, sid in heard})
+
+
+async def paged(conversation: Conversation) -> list[tuple[int, str]]:
+    """Return the index and sid of each message, two by two from the last one back."""
+    page = await conversation.getMessages(2)
+    found = [(each.index, each.sid) for each in page.items]
+    while page.hasPrevPage:
+        page = await page.prevPage()
+        found[:0] = [(each.index, each.sid) for each in page.items]
+    return found
