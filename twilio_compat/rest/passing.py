@@ -161,7 +161,7 @@ class Passing:
         if await office.pins.new(target) is not Stage.OFF:
             DRAWN.set(target)
             return None
-        return None if name and await _live_sid_of(office, name) is not None else Passed()
+        return None if name and await office.live_sid_of(name) is not None else Passed()
 
 
 def _conversation(asked: Asked) -> str:
@@ -189,21 +189,12 @@ async def _sid_of(office: Office, unique_name: str) -> str | None:
     """
     if not await office.ever_pinned():
         return None
-    if (sid := await _live_sid_of(office, unique_name)) is not None:
+    if (sid := await office.live_sid_of(unique_name)) is not None:
         return sid
     try:
         return await office.sides.twilio.conversations.sid_of(account_actor(office.service_sid), unique_name)
     except NotFoundError:
         return None
-
-
-async def _live_sid_of(office: Office, unique_name: str) -> str | None:
-    """Return which conversation that ACS has the authority over has a unique name, if any."""
-    try:
-        sid = await office.sides.acs.conversations.sid_of(account_actor(office.service_sid), unique_name)
-    except NotFoundError:
-        return None
-    return sid if await office.authority(sid) is Side.ACS else None
 
 
 async def _own_webhooks(office: Office, asked: Asked) -> Passed | None:

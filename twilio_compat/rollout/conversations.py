@@ -46,7 +46,7 @@ class RolloutConversations:
     async def _create_at_twilio(
         self, actor: Actor, draft: ConversationDraft, target: Target, stage: Stage
     ) -> ConversationRecord:
-        if draft.unique_name is not None and await self._on_acs(draft.unique_name) is not None:
+        if draft.unique_name is not None and await self._office.live_sid_of(draft.unique_name) is not None:
             raise _name_taken()
         with self._office.telemetry.call(Side.TWILIO, "conversations.create"):
             record = await self._office.sides.twilio.conversations.create(actor, draft)
@@ -89,7 +89,7 @@ class RolloutConversations:
 
     async def sid_of(self, actor: Actor, unique_name: str) -> str:
         """As `AccountConversations.sid_of`."""
-        if (sid := await self._on_acs(unique_name)) is not None:
+        if (sid := await self._office.live_sid_of(unique_name)) is not None:
             return sid
         sid = await self._office.sides.twilio.conversations.sid_of(self._account, unique_name)
         return await self._public(sid)
@@ -146,16 +146,6 @@ class RolloutConversations:
             await self._office.pins.forget(place.pin.conversation_sid)
 
     # Which side
-
-    async def _on_acs(self, unique_name: str) -> str | None:
-        """Return the sid of a conversation with a unique name, if ACS has the authority over it."""
-        if not await self._office.ever_live():
-            return None
-        try:
-            sid = await self._office.sides.acs.conversations.sid_of(self._account, unique_name)
-        except NotFoundError:
-            return None
-        return sid if await self._office.authority(sid) is Side.ACS else None
 
     async def _is_twilios(self, unique_name: str) -> bool:
         """Say whether Twilio has the authority over a conversation with a unique name, as far as Twilio answers."""

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from twilio_compat.account import account_actor
 from twilio_compat.errors import (
     AnswerError,
     BackendError,
@@ -22,9 +23,9 @@ from twilio_compat.errors import (
 from twilio_compat.records import MediaRecord
 from twilio_compat.rollout.comparing.shadow import Shadow
 from twilio_compat.rollout.outbox import Entry, Intent, Outbox, What
-from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.place import Place, place_of
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.sids import UNMAPPED, Sids
+from twilio_compat.rollout.sids import Sids
 from twilio_compat.rollout.staging.fresh import Fresh
 from twilio_compat.rollout.staging.pin import Pin
 from twilio_compat.rollout.staging.pins import Pins
@@ -146,6 +147,15 @@ class Office:
         pin = await self.pins.of(Target(conversation_sid=sid, service=self.service_sid))
         return pin.decision.authority
 
+    async def live_sid_of(self, unique_name: str) -> str | None:
+        """Return which conversation that ACS has the authority over has a unique name, if any."""
+        account = account_actor(self.service_sid)
+        try:
+            sid = await self.sides.acs.conversations.sid_of(account, unique_name)
+        except NotFoundError:
+            return None
+        return sid if await self.authority(sid) is Side.ACS else None
+
     async def reading(self, sid: str) -> Place:
         """Return where to read a conversation."""
         return await self.place(await self.pins.of(await self.target(sid)))
@@ -155,9 +165,7 @@ class Office:
 
         *at_once*: with all names that were given before this call, by whomever.
         """
-        side = side or pin.decision.authority
-        names = await self.sids.of(pin, at_once=at_once) if side is Side.TWILIO else UNMAPPED
-        return Place(pin, side, self.sides.of(side), names)
+        return await place_of(pin, side or pin.decision.authority, self.sides, self.sids, at_once=at_once)
 
     @asynccontextmanager
     async def writing(self, sid: str, what: What, thing: str | None = None) -> AsyncIterator[Writing]:

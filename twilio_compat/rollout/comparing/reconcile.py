@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from twilio_compat.errors import NotFoundError
 from twilio_compat.records import ConversationRecord, JSONObject, MessageRecord, ParticipantRecord
 from twilio_compat.rollout.comparing.comparison import EXTRA, MISSING, Difference, compare
-from twilio_compat.rollout.moving.walking import actor_at, each_message
+from twilio_compat.rollout.moving.walking import each_message
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.staging.pin import Pin
@@ -168,14 +168,14 @@ def _within(name: str, differences: Sequence[Difference]) -> Sequence[Difference
 
 async def _conversation(place: Place) -> ConversationRecord | None:
     try:
-        found = await place.backend.conversations.get(actor_at(place), place.sid)
+        found = await place.backend.conversations.get(place.account, place.sid)
     except NotFoundError:
         return None
     return place.public.conversation(found)
 
 
 async def _participants(place: Place) -> Sequence[ParticipantRecord]:
-    found = await place.backend.participants.list(actor_at(place), place.sid)
+    found = await place.backend.participants.list(place.account, place.sid)
     return [*map(place.public.participant, found)]
 
 

@@ -33,9 +33,9 @@ from twilio_compat.rollout.comparing.comparison import Difference, compare
 from twilio_compat.rollout.comparing.mismatches import Mismatches
 from twilio_compat.rollout.comparing.streams import QUIET, Streams, Window, compare_told
 from twilio_compat.rollout.outbox import Outbox
-from twilio_compat.rollout.place import Place
+from twilio_compat.rollout.place import Place, place_of
 from twilio_compat.rollout.sides import Sides
-from twilio_compat.rollout.sids import UNMAPPED, Sids
+from twilio_compat.rollout.sids import Sids
 from twilio_compat.rollout.staging.pin import Pin
 from twilio_compat.rollout.staging.pins import Pins
 from twilio_compat.rollout.staging.stages import Side
@@ -87,8 +87,7 @@ class Means:
 
     async def place(self, pin: Pin, side: Side) -> Place:
         """Return where a conversation is on *side*, with all names that were given by now."""
-        names = await self.sids.of(pin, at_once=True) if side is Side.TWILIO else UNMAPPED
-        return Place(pin, side, self.sides.of(side), names)
+        return await place_of(pin, side, self.sides, self.sids, at_once=True)
 
     async def is_level(self, pin: Pin) -> bool:
         """Say whether a conversation is where *pin* says, and nothing of it waits for the mirror."""

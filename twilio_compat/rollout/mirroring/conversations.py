@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from twilio_compat.account import account_actor
 from twilio_compat.errors import ConflictError, NotFoundError
 from twilio_compat.records import (
     UNCHANGED,
@@ -46,18 +45,18 @@ class MirroredConversations:
         wanted, found = await conversation_at(here), await conversation_at(there)
         if wanted is None:
             if found is not None:
-                await there.backend.conversations.delete(account_actor(there.backend.service_sid), there.sid)
+                await there.backend.conversations.delete(there.account, there.sid)
             return
         if found is None:
             await self._create(there, wanted)
         elif (changes := changes_between(found, wanted)) != ConversationChanges():
-            actor = account_actor(there.backend.service_sid)
+            actor = there.account
             await there.backend.conversations.update(actor, there.sid, changes)
 
     @asynccontextmanager
     async def reopened(self, there: Place) -> AsyncIterator[None]:
         """Have a closed conversation take what was written before it was closed at the authority."""
-        actor, conversations = account_actor(there.backend.service_sid), there.backend.conversations
+        actor, conversations = there.account, there.backend.conversations
         await conversations.update(actor, there.sid, ConversationChanges(state="active"))
         try:
             yield
@@ -65,7 +64,7 @@ class MirroredConversations:
             await conversations.update(actor, there.sid, ConversationChanges(state="closed"))
 
     async def _create(self, there: Place, wanted: ConversationRecord) -> None:
-        actor = account_actor(there.backend.service_sid)
+        actor = there.account
         draft = _draft(wanted)
         if there.side is Side.ACS:
             draft = replace(draft, sid=wanted.sid, created_by=wanted.created_by, extras=wanted.extras)
@@ -80,7 +79,7 @@ class MirroredConversations:
 
     async def _at_twilio(self, there: Place, draft: ConversationDraft) -> ConversationRecord:
         """Make one, or return the one that was made with the same unique name by who could not say so any more."""
-        actor = account_actor(there.backend.service_sid)
+        actor = there.account
         try:
             return await there.backend.conversations.create(actor, draft)
         except ConflictError:
@@ -97,7 +96,7 @@ class MirroredConversations:
 async def conversation_at(place: Place) -> ConversationRecord | None:
     """Return a conversation at a place, in public names, if it is there."""
     try:
-        found = await place.backend.conversations.get(account_actor(place.backend.service_sid), place.sid)
+        found = await place.backend.conversations.get(place.account, place.sid)
     except NotFoundError:
         return None
     return place.public.conversation(found)

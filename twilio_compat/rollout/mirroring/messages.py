@@ -31,7 +31,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from twilio_compat.account import account_actor
 from twilio_compat.errors import (
     ArgumentError,
     LimitError,
@@ -41,7 +40,6 @@ from twilio_compat.errors import (
 )
 from twilio_compat.records import (
     UNCHANGED,
-    Actor,
     Direction,
     MediaRecord,
     MediaUpload,
@@ -120,7 +118,7 @@ class MirroredMessages:
         elif wanted is not None and found is not None:
             await self._change(there, found, wanted)
         elif found is not None:
-            await there.backend.messages.delete(_actor(there), there.sid, there.there.sid(entry.sid))
+            await there.backend.messages.delete(there.account, there.sid, there.there.sid(entry.sid))
         elif entry.index is not None:
             await self._keep_index(here, there, entry.sid, entry.index)
         return True
@@ -156,7 +154,7 @@ class MirroredMessages:
             return []
         anchor = here.there.anchor(after + 1, Direction.FORWARD)
         page = await here.backend.messages.page(
-            _actor(here), here.sid, size=size, anchor=anchor, direction=Direction.FORWARD
+            here.account, here.sid, size=size, anchor=anchor, direction=Direction.FORWARD
         )
         found = [each for each in here.public.page(page).items if each.index > after]
         return found if until is None else [each for each in found if each.index <= until]
@@ -180,7 +178,7 @@ class MirroredMessages:
         """Return the newest messages at a place, by its own names."""
         size = 1 if place.side is Side.ACS else PAGE
         page = await place.backend.messages.page(
-            _actor(place), place.sid, size=size, anchor=None, direction=Direction.BACKWARDS
+            place.account, place.sid, size=size, anchor=None, direction=Direction.BACKWARDS
         )
         return page.items
 
@@ -200,7 +198,7 @@ class MirroredMessages:
         media = list(made.media) if made else []
         if made is None:
             media = [await self._carried_to_twilio(there, each) for each in wanted.media]
-            made = await there.backend.messages.create(_actor(there), there.sid, _to_twilio(wanted, media))
+            made = await there.backend.messages.create(there.account, there.sid, _to_twilio(wanted, media))
         await self._pair(there, wanted, made, media)
 
     async def _pair(
@@ -217,7 +215,7 @@ class MirroredMessages:
         )
         counts = await self._office.sids.record(there.pin.conversation_sid, pair)
         if counts.twilio != made.sid and not counts.is_gone:
-            await there.backend.messages.delete(_actor(there), there.sid, made.sid)
+            await there.backend.messages.delete(there.account, there.sid, made.sid)
 
     async def _send_to_acs(self, there: Place, wanted: MessageRecord) -> None:
         """Send a message with its files; one that is gone is named just the same, which takes that it is there for a moment."""
@@ -229,10 +227,10 @@ class MirroredMessages:
                 empty = MediaUpload(
                     content=b"", content_type=each.content_type, filename=each.filename, sid=each.sid
                 )
-                await there.backend.media.upload(_actor(there), empty)
+                await there.backend.media.upload(there.account, empty)
                 media.append(each)
                 gone.append(each)
-        await there.backend.messages.create(_actor(there), there.sid, _to_acs(wanted, media))
+        await there.backend.messages.create(there.account, there.sid, _to_acs(wanted, media))
         for each in gone:
             await there.backend.media.delete(each.sid)
 
@@ -262,11 +260,9 @@ class MirroredMessages:
         empty = MessageDraft(
             mutation_id=f"mirror:{sid}", body="", sid=sid, index=index, is_quiet=True, author="system"
         )
-        with suppress(
-            NotFoundError
-        ):  # it was taken before: a message of a name that is gone is not made again
-            await there.backend.messages.create(_actor(there), there.sid, empty)
-            await there.backend.messages.delete(_actor(there), there.sid, sid)
+        with suppress(NotFoundError):  # it was taken before, and what is gone is not made again
+            await there.backend.messages.create(there.account, there.sid, empty)
+            await there.backend.messages.delete(there.account, there.sid, sid)
 
     # Changing
 
@@ -282,13 +278,13 @@ class MirroredMessages:
         if changes == MessageChanges() and not is_late:
             return
         changes = replace(changes, date_updated=wanted.date_updated)
-        await there.backend.messages.update(_actor(there), there.sid, there.there.sid(found.sid), changes)
+        await there.backend.messages.update(there.account, there.sid, there.there.sid(found.sid), changes)
 
 
 async def _message(place: Place, sid: str) -> MessageRecord | None:
     """Return a message at a place, by its public sid and in public names, if it is there."""
     try:
-        found = await place.backend.messages.get(_actor(place), place.sid, place.there.sid(sid))
+        found = await place.backend.messages.get(place.account, place.sid, place.there.sid(sid))
     except NotFoundError:
         return None
     return place.public.message(found)
@@ -349,7 +345,3 @@ def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
 
 def _is_at(one: datetime, other: datetime) -> bool:
     return abs(one - other) <= PRECISION
-
-
-def _actor(place: Place) -> Actor:
-    return account_actor(place.backend.service_sid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from twilio_compat.account import account_actor
 from twilio_compat.errors import ConflictError, NotFoundError, TranslationGapError
 from twilio_compat.records import UNCHANGED, ParticipantChanges, ParticipantDraft, ParticipantRecord
 from twilio_compat.rollout.mirroring.users import MirroredUsers
@@ -41,7 +40,7 @@ class MirroredParticipants:
 
     async def _members(self, place: Place) -> dict[str, ParticipantRecord]:
         try:
-            found = await place.backend.participants.list(account_actor(place.backend.service_sid), place.sid)
+            found = await place.backend.participants.list(place.account, place.sid)
         except NotFoundError:  # the conversation is gone, which has an entry of its own
             return {}
         public = [
@@ -66,7 +65,7 @@ class MirroredParticipants:
 
     async def _create(self, there: Place, wanted: ParticipantRecord) -> ParticipantRecord:
         await self._users.ensure(there.side, wanted.identity)
-        actor = account_actor(there.backend.service_sid)
+        actor = there.account
         draft = ParticipantDraft(
             identity=wanted.identity,
             attributes=wanted.attributes,
@@ -110,15 +109,11 @@ class MirroredParticipants:
         )
         if changes != ParticipantChanges():
             # by identity, which is the same on both sides, and the same for one who was just made
-            await there.backend.participants.update(
-                account_actor(there.backend.service_sid), there.sid, found.identity, changes
-            )
+            await there.backend.participants.update(there.account, there.sid, found.identity, changes)
 
     async def _delete(self, there: Place, found: ParticipantRecord) -> None:
         try:
-            await there.backend.participants.delete(
-                account_actor(there.backend.service_sid), there.sid, there.there.sid(found.sid)
-            )
+            await there.backend.participants.delete(there.account, there.sid, there.there.sid(found.sid))
         except NotFoundError:
             return
 

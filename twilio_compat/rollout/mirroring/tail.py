@@ -17,10 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from twilio_compat.account import account_actor
 from twilio_compat.errors import NotFoundError, TwilioCompatError
 from twilio_compat.records import (
-    Actor,
     ConversationChanges,
     ConversationRecord,
     Direction,
@@ -88,13 +86,13 @@ class Tails:
         newest = (await self._newest(here)).values()
         since = max((each.date_created for each in newest), default=wanted.state.date_updated)
         changes = ConversationChanges(timers=timers_of(wanted, since))
-        await there.backend.conversations.update(_actor(there), there.sid, changes)
+        await there.backend.conversations.update(there.account, there.sid, changes)
         late = Entry(what="conversation", conversation_sid=pin.conversation_sid, is_late=True)
         await self._office.outbox.add(side.other, late)
 
     async def _conversation(self, place: Place) -> ConversationRecord | None:
         try:
-            found = await place.backend.conversations.get(_actor(place), place.sid)
+            found = await place.backend.conversations.get(place.account, place.sid)
         except NotFoundError:
             return None
         return place.public.conversation(found)
@@ -107,7 +105,7 @@ class Tails:
         return [Entry(what="participant", conversation_sid=pin.conversation_sid, sid=sid) for sid in sids]
 
     async def _members(self, place: Place) -> dict[str, ParticipantRecord]:
-        found = await place.backend.participants.list(_actor(place), place.sid)
+        found = await place.backend.participants.list(place.account, place.sid)
         return {each.sid: each for each in map(place.public.participant, found)}
 
     async def _messages(self, pin: Pin, here: Place, there: Place) -> Sequence[Entry]:
@@ -125,7 +123,7 @@ class Tails:
 
     async def _newest(self, place: Place) -> dict[str, MessageRecord]:
         page = await place.backend.messages.page(
-            _actor(place), place.sid, size=TAIL, anchor=None, direction=Direction.BACKWARDS
+            place.account, place.sid, size=TAIL, anchor=None, direction=Direction.BACKWARDS
         )
         return {each.sid: each for each in place.public.page(page).items}
 
@@ -143,10 +141,6 @@ def _as_read(participant: ParticipantRecord, there: Place) -> ParticipantRecord:
 def _lowest(messages: Mapping[str, MessageRecord]) -> int:
     """Return from which index on messages are complete."""
     return min(each.index for each in messages.values()) if len(messages) == TAIL else 0
-
-
-def _actor(place: Place) -> Actor:
-    return account_actor(place.backend.service_sid)
 
 
 def _entry(pin: Pin, what: What) -> Entry:

@@ -35,7 +35,7 @@ from twilio_compat.rollout.comparing.reconcile import Report, paired, reconcile
 from twilio_compat.rollout.moving.lease import leased
 from twilio_compat.rollout.moving.plans import Phase, Plan, Progress, seconds_left
 from twilio_compat.rollout.moving.survey import survey, to_be_written
-from twilio_compat.rollout.moving.walking import actor_at, each_message, newest_index
+from twilio_compat.rollout.moving.walking import each_message, newest_index
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.outbox import Entry, What
 from twilio_compat.rollout.staging.pin import Pin
@@ -95,7 +95,7 @@ class Mover:
         wait = self._deadline + GRACE
         plan = Plan(conversation_sid=pin.conversation_sid, stage=stage, now=pin.stage, side=side, wait=wait)
         here = await self._office.place(pin, at_once=True)
-        await here.backend.conversations.get(actor_at(here), here.sid)
+        await here.backend.conversations.get(here.account, here.sid)
         return plan if side is None else await survey(self._office, pin, plan)
 
     async def move(

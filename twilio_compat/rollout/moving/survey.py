@@ -11,7 +11,7 @@ from twilio_compat.records import MessageRecord, ParticipantRecord
 from twilio_compat.rollout.comparing.comparison import compare
 from twilio_compat.rollout.comparing.reconcile import paired
 from twilio_compat.rollout.moving.plans import Plan
-from twilio_compat.rollout.moving.walking import actor_at, each_message
+from twilio_compat.rollout.moving.walking import each_message
 from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.staging.pin import Pin
@@ -23,8 +23,8 @@ async def survey(office: Office, pin: Pin, plan: Plan) -> Plan:
     here = await office.place(pin, at_once=True)
     there = await office.place(pin, here.side.other, at_once=True)
     has_mirror = await _exists(there)
-    members = await here.backend.participants.list(actor_at(here), here.sid)
-    others = await there.backend.participants.list(actor_at(there), there.sid) if has_mirror else ()
+    members = await here.backend.participants.list(here.account, here.sid)
+    others = await there.backend.participants.list(there.account, there.sid) if has_mirror else ()
     known = {there.public.sid(each.sid) for each in others}
     missing = sum(here.public.sid(each.sid) not in known for each in members)
     plan = replace(
@@ -48,7 +48,7 @@ async def _messages(place: Place, exists: bool) -> AsyncGenerator[MessageRecord,
 
 async def _exists(place: Place) -> bool:
     try:
-        await place.backend.conversations.get(actor_at(place), place.sid)
+        await place.backend.conversations.get(place.account, place.sid)
     except NotFoundError:
         return False
     return True

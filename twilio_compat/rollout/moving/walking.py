@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol, runtime_checkable
 
-from twilio_compat.account import account_actor
 from twilio_compat.records import Actor, Direction, MessageRecord
 from twilio_compat.rollout.place import Place
 
@@ -26,14 +25,9 @@ class Walks(Protocol):
         """Yield all messages, oldest first, as many at a time as come at once. Errors as `Messages.page`."""
 
 
-def actor_at(place: Place) -> Actor:
-    """Return the account as it acts at a place."""
-    return account_actor(place.backend.service_sid)
-
-
 async def batches(place: Place) -> AsyncGenerator[Sequence[MessageRecord], None]:
     """Yield all messages at a place, in public names."""
-    messages, actor = place.backend.messages, actor_at(place)
+    messages, actor = place.backend.messages, place.account
     found = messages.walk(actor, place.sid) if isinstance(messages, Walks) else _paged(place, actor)
     async with aclosing(found) as walk:
         async for batch in walk:
@@ -51,7 +45,7 @@ async def each_message(place: Place) -> AsyncGenerator[MessageRecord, None]:
 async def newest_index(place: Place) -> int:
     """Return the public index of the newest message at a place; -1 without any."""
     page = await place.backend.messages.page(
-        actor_at(place), place.sid, size=1, anchor=None, direction=Direction.BACKWARDS
+        place.account, place.sid, size=1, anchor=None, direction=Direction.BACKWARDS
     )
     return max((each.index for each in place.public.page(page).items), default=-1)
 
