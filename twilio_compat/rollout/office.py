@@ -7,6 +7,7 @@ theory of writing is in `twilio_compat.rollout.staging.pins` and `twilio_compat.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
@@ -15,10 +16,13 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from twilio_compat.account import account_actor
 from twilio_compat.errors import (
     AnswerError,
-    BackendError,
+    ArgumentError,
     NotFoundError,
     ServiceUnavailableError,
+    TokenError,
+    TranslationGapError,
     TwilioCompatError,
+    TwilsockUpstreamError,
 )
 from twilio_compat.records import MediaRecord
 from twilio_compat.rollout.comparing.shadow import Shadow
@@ -39,7 +43,10 @@ ROUNDS: Final = 20
 """How often a write begins again because its conversation has just moved."""
 PATIENCE: Final = 3.0
 """Seconds for which a side is waited for that a call can do without."""
+_REFUSALS: Final = (ArgumentError, TokenError, TranslationGapError, TwilsockUpstreamError)
+"""What says that nothing was written. After any other error nobody can say, not even after that of a backend that closed."""
 
+_log = logging.getLogger(__name__)
 
 Carry: TypeAlias = Callable[[Sides, Side, MediaRecord], Awaitable[MediaRecord]]
 """Brings a file to a side from the other one, and returns what it is there."""
@@ -253,12 +260,20 @@ class Office:
     async def _settled(self, noted: Noted) -> AsyncIterator[None]:
         try:
             yield
-        except TwilioCompatError as error:
-            if noted.intent is not None and not isinstance(error, BackendError):
-                await self.outbox.withdraw(noted.intent)
+        except _REFUSALS:
+            await self._take_back(noted)
             raise
         if noted.intent is not None:
             self.outbox.settle(noted.intent, sid=noted.sid, index=noted.index)
+
+    async def _take_back(self, noted: Noted) -> None:
+        """Take back what was noted of a write that was refused. Where that fails it will be looked at, and found to be nothing."""
+        if noted.intent is None:
+            return
+        try:
+            await self.outbox.withdraw(noted.intent)
+        except TwilioCompatError as error:
+            _log.warning("A write that was refused is looked at once more: %s", error)
 
     async def _carried(self, place: Place, record: MediaRecord) -> MediaRecord:
         try:
