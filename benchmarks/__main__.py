@@ -14,10 +14,9 @@ from benchmarks.deployment import Deployment, counting_emulator, running_emulato
 from benchmarks.ledger_cost import Cost, ledger_cost
 from benchmarks.measure import Result, compare
 from benchmarks.opening import opening, prepare
-from benchmarks.passing import compare_passing
 from benchmarks.reading import back_through, newest_pages
 from benchmarks.rest import PEER as TWILIO_PYTHON
-from benchmarks.rest import compare_clients
+from benchmarks.rest import compare_clients, compare_passing
 from benchmarks.rollout_run import Load, measured, table
 from benchmarks.whereabouts import shares
 
@@ -172,21 +171,20 @@ def _paging(options: Options) -> Section:
 
 
 def _rest(options: Options) -> Section:
-    results: list[Result] = []
-    with running_emulator(scheme=options.scheme) as deployment:
-        for number in options.threads:
-            count = options.messages if number > 1 else max(1, options.messages // 2)
-            results += compare_clients(deployment, threads=number, messages=count, rounds=options.rounds)
-    return Section([REST, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
+    return _clients(REST, compare_clients, options)
 
 
 def _passing(options: Options) -> Section:
+    return _clients(PASSING, compare_passing, options)
+
+
+def _clients(title: str, compare: Callable[..., list[Result]], options: Options) -> Section:
     results: list[Result] = []
     with running_emulator(scheme=options.scheme) as deployment:
         for number in options.threads:
             count = options.messages if number > 1 else max(1, options.messages // 2)
-            results += compare_passing(deployment, threads=number, messages=count, rounds=options.rounds)
-    return Section([PASSING, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
+            results += compare(deployment, threads=number, messages=count, rounds=options.rounds)
+    return Section([title, "", *_rest_table(results)], {"results": [asdict(each) for each in results]})
 
 
 def _rollout(options: Options) -> Section:
@@ -218,7 +216,7 @@ def _table(results: list[Result]) -> list[str]:
 
 def _rest_table(results: list[Result]) -> list[str]:
     lines = [
-        f"{'threads':>7}  {'contestant':<19}{'creates/s':>11}{'CPU/call':>11}{'rate vs twilio-python':>23}"
+        f"{'threads':>7}  {'contestant':<23}{'creates/s':>11}{'CPU/call':>11}{'rate vs twilio-python':>23}"
     ]
     for each in results:
         peer = next(
@@ -226,7 +224,7 @@ def _rest_table(results: list[Result]) -> list[str]:
         )
         cpu = f"{each.cpu * 1e6:.0f} us"
         lines.append(
-            f"{each.senders:>7}  {each.name:<19}{each.rate:>11.0f}{cpu:>11}{each.rate / peer.rate:>22.2f}x"
+            f"{each.senders:>7}  {each.name:<23}{each.rate:>11.0f}{cpu:>11}{each.rate / peer.rate:>22.2f}x"
         )
     return lines
 
