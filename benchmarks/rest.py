@@ -2,7 +2,6 @@
 
 * ``twilio_compat.rest``: on the emulator, with all that ACS takes: a request, the ledger, the store.
 * ``twilio-python``: over HTTP to a server on this machine that answers at once with one and the same message.
-
 * ``twilio_compat.rest, off``: the drop-in while a rollout says that everything is off, to the same server as twilio-python.
 
 Each is one client that all threads share, each with a conversation of its own. The emulator and the server are

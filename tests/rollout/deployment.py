@@ -5,11 +5,13 @@ Twilio is `tests.support.twilio_stand_in`; the unmodified twilio-python is betwe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from acs_backend import AcsBackend
 from acs_emulator import Emulator
@@ -117,6 +119,20 @@ async def on_side(backend: RolloutBackend, sid: str, side: Side) -> list[tuple[i
         (each.index, each.sid, each.body)
         for each in map(place.public.message, await listed(place.backend, place.sid))
     ]
+
+
+@contextmanager
+def held_up(backend: RolloutBackend) -> Iterator[None]:
+    """Have nothing of the outbox carried out while a block runs, and all of it afterwards."""
+
+    async def take_nothing(_: Side) -> bool:
+        return False
+
+    worker = backend.parts.worker
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "_take", take_nothing)
+        yield
+    worker.wake()
 
 
 async def drained(backend: RolloutBackend, sid: str) -> None:

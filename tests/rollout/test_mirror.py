@@ -11,6 +11,7 @@ from tests.rollout.deployment import (
     ACCOUNT,
     RolloutDeployment,
     drained,
+    held_up,
     listed,
     moved,
     on_side,
@@ -35,7 +36,6 @@ from twilio_compat.records import (
 from twilio_compat.rollout.backend import RolloutBackend
 from twilio_compat.rollout.mirroring.participants import check_chat
 from twilio_compat.rollout.outbox import Entry
-from twilio_compat.rollout.sids import Sids
 from twilio_compat.rollout.staging.stages import Side, Stage
 
 
@@ -74,33 +74,6 @@ async def everything(deployment: RolloutDeployment) -> list[ConversationRecord]:
     return [*await page(ACCOUNT, ConversationQuery(), after=None, limit=100)]
 
 
-async def test_what_died_before_it_could_note_twilios_name_is_not_sent_twice(
-    deployment: RolloutDeployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backend = deployment.open("live")
-    made = await live(backend, "bob")
-    entry = Entry(what="message", conversation_sid=made.sid)
-    with monkeypatch.context() as patch:
-        patch.setattr(backend.parts.worker, "wake", lambda: None)
-        for number in range(3):
-            await send(backend, made.sid, "the same words" if number else "first")
-        patch.setattr(Sids, "record", _dying)
-        with pytest.raises(_DiedError):
-            await apply(backend, made.sid, Side.TWILIO, entry)
-    await apply(backend, made.sid, Side.TWILIO, entry)
-    assert ["first", "the same words", "the same words"] == await bodies(backend, made.sid, Side.TWILIO)
-    at_twilio = await listed(deployment.twilio.backend, await twilio_sid(backend, made.sid))
-    assert 3 == len(at_twilio)
-
-
-class _DiedError(Exception):
-    pass
-
-
-async def _dying(*_: object) -> None:
-    raise _DiedError
-
-
 async def twilio_sid(backend: RolloutBackend, sid: str) -> str:
     pin = await backend.office.pins.of(await backend.office.target(sid))
     return (await backend.office.place(pin, Side.TWILIO, at_once=True)).sid
@@ -130,11 +103,9 @@ async def test_the_index_of_a_message_that_was_gone_before_it_was_mirrored_is_no
     made = await room(backend, "bob")
     await send(backend, made.sid, "zero")
     await drained(backend, made.sid)
-    with monkeypatch.context() as patch:
-        patch.setattr(backend.parts.worker, "wake", lambda: None)
+    with held_up(backend):
         gone = await send(backend, made.sid, "one")
         await backend.messages.delete(ACCOUNT, made.sid, gone.sid)
-    backend.parts.worker.wake()
     await drained(backend, made.sid)
     await moved(backend, made.sid, Stage.LIVE)
     assert 2 == (await send(backend, made.sid, "two")).index
@@ -221,13 +192,11 @@ async def test_a_closed_conversation_takes_what_was_written_before_it_was_closed
     backend = deployment.open("dualwrite")
     made = await room(backend, "bob")
     await drained(backend, made.sid)
-    with monkeypatch.context() as patch:
-        patch.setattr(backend.parts.worker, "wake", lambda: None)
+    with held_up(backend):
         await backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(attributes={"a": 1}))
         await backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="late"))
         await send(backend, made.sid, "last words")
         await backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(state="closed"))
-    backend.parts.worker.wake()
     await drained(backend, made.sid)
     acs = backend.office.sides.acs
     assert "closed" == (await acs.conversations.get(ACCOUNT, made.sid)).state.current

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rollout.deployment import ACCOUNT, RolloutDeployment, drained, on_side, room, send
+from tests.rollout.deployment import ACCOUNT, RolloutDeployment, drained, held_up, on_side, room, send
 from tests.support.waiting import eventually
 from twilio_compat.errors import ConflictError
 from twilio_compat.records import ConversationChanges, MessageChanges, ParticipantDraft
@@ -22,20 +22,18 @@ async def given_up(backend: RolloutBackend) -> list[str | None]:
 
 @pytest.mark.parametrize("stage", ["dualwrite", "live"])
 async def test_a_mirror_is_closed_only_when_it_has_what_was_written_before(
-    deployment: RolloutDeployment, monkeypatch: pytest.MonkeyPatch, stage: str
+    deployment: RolloutDeployment, stage: str
 ) -> None:
     backend = deployment.open(stage)
     made = await room(backend, "bob")
     first = await send(backend, made.sid, "first")
     await drained(backend, made.sid)
-    with monkeypatch.context() as patch:
-        patch.setattr(backend.parts.worker, "wake", lambda: None)
+    with held_up(backend):
         await backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(state="inactive"))
         await backend.participants.create(ACCOUNT, made.sid, ParticipantDraft(identity="late"))
         await send(backend, made.sid, "last words")
         await backend.messages.update(ACCOUNT, made.sid, first.sid, MessageChanges(body="edited"))
         await backend.conversations.update(ACCOUNT, made.sid, ConversationChanges(state="closed"))
-    backend.parts.worker.wake()
     await eventually(lambda: is_at_rest(backend))
     assert [] == await given_up(backend)
     for side in Side:
@@ -62,17 +60,15 @@ async def test_a_closed_conversation_refuses_a_message_alike_on_both_sides(
 
 @pytest.mark.parametrize("stage", ["dualwrite", "live"])
 async def test_what_was_written_in_a_conversation_that_is_gone_by_now_is_no_dead_letter(
-    deployment: RolloutDeployment, monkeypatch: pytest.MonkeyPatch, stage: str
+    deployment: RolloutDeployment, stage: str
 ) -> None:
     backend = deployment.open(stage)
-    with monkeypatch.context() as patch:
-        patch.setattr(backend.parts.worker, "wake", lambda: None)
+    with held_up(backend):
         made = await room(backend, "bob", unique_name="again")
         await send(backend, made.sid, "kept")
         gone = await send(backend, made.sid, "gone")
         await backend.messages.delete(ACCOUNT, made.sid, gone.sid)
         await backend.conversations.delete(ACCOUNT, made.sid)
-    backend.parts.worker.wake()
     await eventually(lambda: is_at_rest(backend))
     assert [] == await given_up(backend)
     again = await room(backend, "bob", unique_name="again")
