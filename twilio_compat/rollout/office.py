@@ -52,13 +52,13 @@ Carry: TypeAlias = Callable[[Sides, Side, MediaRecord], Awaitable[MediaRecord]]
 """Brings a file to a side from the other one, and returns what it is there."""
 
 
-async def soon(answer: Awaitable[T]) -> T:
-    """Return what a side answers that a caller should not have to wait for. `ServiceUnavailableError` after `PATIENCE`."""
+async def soon(answer: Awaitable[T], within: float = PATIENCE) -> T:
+    """Return what a side answers that a caller should not have to wait for. `ServiceUnavailableError` after some seconds."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(within):
             return await answer
     except TimeoutError as error:
-        raise ServiceUnavailableError(f"There was no answer within {PATIENCE:g} s") from error
+        raise ServiceUnavailableError(f"There was no answer within {within:g} s") from error
 
 
 class RoleNames(Protocol):

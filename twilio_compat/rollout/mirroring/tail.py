@@ -27,7 +27,7 @@ from twilio_compat.records import (
 )
 from twilio_compat.rollout.comparing.comparison import compare
 from twilio_compat.rollout.mirroring.timers import has_timers, timers_of
-from twilio_compat.rollout.office import Office
+from twilio_compat.rollout.office import Office, soon
 from twilio_compat.rollout.outbox import Entry, What
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.staging.pin import Pin
@@ -35,6 +35,8 @@ from twilio_compat.rollout.staging.stages import Side
 
 TAIL: Final = 100
 """How many of the newest messages are looked at."""
+PATIENCE: Final = 5.0
+"""Seconds for which a side is waited for while a conversation is handed over: those who write wait as well."""
 _PASSED_OVER: Final = ("last_message", "joined", "date_created", "date_updated", "last_read_timestamp")
 """Fields that say something of other things, or that not each side lets be given."""
 
@@ -55,10 +57,10 @@ class Tails:
         try:
             if not await self._office.outbox.drained(pin.conversation_sid, side):
                 return False
-            behind = await self.behind(pin, side)
+            behind = await soon(self.behind(pin, side), PATIENCE)
             await self._office.outbox.add(side, *behind)
             if not behind:
-                await self._hand_over_timers(pin, side)
+                await soon(self._hand_over_timers(pin, side), PATIENCE)
         except TwilioCompatError as error:
             _log.warning("Whether %s has all of %s is unknown: %s", side, pin.conversation_sid, error)
             return False
