@@ -63,18 +63,19 @@ def conversation(known: Known, *, joined: bool) -> ConversationRecord:
 def participant(
     conversation: Conversation, identity: str, row: Participant, roles: RoleBook
 ) -> ParticipantRecord:
-    """Return a member."""
+    """Return a member; one whose row is not settled yet (`acs_backend.admissions`) as it will be then."""
+    updated_at = max(row.created_at, row.updated_at)
     return ParticipantRecord(
         sid=row.sid,
         conversation_sid=conversation.sid,
         identity=identity,
         attributes=row.attributes,
         date_created=to_time(_shown(row.date_created, row.created_at)),
-        date_updated=to_time(_shown(row.date_updated, row.updated_at)),
+        date_updated=to_time(_shown(row.date_updated, updated_at)),
         role_sid=roles.of_member(conversation, identity, row.role_sid),
         last_read_message_index=row.last_read_index,
         last_read_timestamp=_last_read(row),
-        changed_at=None if row.date_updated is None else to_time(row.updated_at),
+        changed_at=None if row.date_updated is None else to_time(updated_at),
     )
 
 

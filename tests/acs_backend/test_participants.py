@@ -7,6 +7,8 @@ import pytest
 from azure.communication.chat import ChatParticipant, CommunicationUserIdentifier
 
 from acs_backend import AcsBackend
+from acs_backend.admissions import Admissions
+from acs_backend.clients import AcsUser
 from acs_backend.participants import UNDER_WAY
 from acs_backend.roles import CHANNEL_ADMIN, CHANNEL_USER
 from tests.acs_backend.deployment import Deployment, bodies, room, send, sign_in
@@ -325,6 +327,29 @@ async def test_who_left_past_the_library_is_forgotten_once_their_row_can_be_no_a
     assert native.acs_id not in await backend.participants.rows(thread_id)
     assert (await backend.conversations.find(alice, chat.sid)).native
     assert CHANNEL_USER == (await add(backend, alice, chat, "bob")).role_sid
+
+
+async def test_who_looks_while_somebody_is_added_is_told_the_dates_that_hold_afterwards(
+    deployment: Deployment,
+    backend: AcsBackend,
+    alice: Actor,
+    chat: ConversationRecord,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[ParticipantRecord] = []
+    original = Admissions.add
+
+    async def add_and_look(self: Admissions, user: AcsUser, thread_id: str, acs_id: str) -> None:
+        await original(self, user, thread_id, acs_id)
+        seen.extend(await another.participants.list(alice, chat.sid))
+
+    another = deployment.backend()
+    monkeypatch.setattr(Admissions, "add", add_and_look)
+    try:
+        assert seen == [await add(backend, alice, chat, "bob")]
+    finally:
+        await another.close()
+    assert seen == await backend.participants.list(alice, chat.sid)
 
 
 async def test_a_member_who_was_made_an_admin_may_what_admins_may(
