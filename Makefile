@@ -1,9 +1,11 @@
 # Everything a contributor runs. Each target makes .venv itself; Python 3.11+, make and git are enough.
-# Extra arguments go into ARGS: make test ARGS="-k paging"
+# Extra arguments go into ARGS: make test ARGS="-k paging"; with ARGS="-n0 --pdb" the tests run in one process.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# A worker for each processor; the tests of one file stay together and share what it sets up.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: help install demo test check bench docs format changes clean
 .DEFAULT_GOAL := help
@@ -24,14 +26,14 @@ demo: $(STAMP) ## Walk through a Twilio app on the emulator, step by step.
 	@$(BIN)/python -m examples.walk $(ARGS)
 
 test: $(STAMP) ## Run all tests; what is skipped is listed with its reason.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(STAMP) ## Check style, types, import directions, and the documentation.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/docs tests/typing tests/conformance --ignore=tests/conformance/test_script.py $(ARGS)
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/docs tests/typing tests/conformance --ignore=tests/conformance/test_script.py $(ARGS)
 
 bench: $(STAMP) ## Measure rates, CPU, requests and memory, against the official SDK.
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -15,6 +15,13 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a test that may wait for a download the time for that."""
+    for each in items:
+        if each.get_closest_marker("online") is not None:
+            each.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """Run an emulator with fresh state, http and https, on a thread of its own."""

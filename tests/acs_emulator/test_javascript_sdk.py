@@ -17,7 +17,7 @@ from tests.support.requirements import require_npm_packages
 
 PROJECT = Path(__file__).parent / "javascript"
 
-pytestmark = [pytest.mark.node, pytest.mark.online, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.online]
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ LEFT_OUT = {
 SIGNED_IN_BY_STAND_IN = "from_token_credential"
 """Tests whose names hold this sign in to Microsoft Entra; here a stand-in gives a token no directory has issued."""
 
-pytestmark = [pytest.mark.online, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.online
 
 
 def test_all_41_live_tests_of_the_chat_library_pass(emulator: Emulator, tmp_path: Path) -> None:

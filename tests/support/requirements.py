@@ -1,7 +1,8 @@
 """What some tests need from their surroundings, and what happens without it.
 
 Where it is missing the test is skipped with a notice. With ``TWILIO_COMPAT_REQUIRE_ALL=1`` it fails instead, so that
-a build which is meant to run everything cannot pass by skipping.
+a build which is meant to run everything cannot pass by skipping. What is downloaded, one process downloads, and the
+others that run tests wait for it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
 REQUIRE_ALL = "TWILIO_COMPAT_REQUIRE_ALL"
 _OLDEST_NODE = 18
-_DOWNLOAD_SECONDS = 120
+_DOWNLOAD_SECONDS = 240
 
 
 def unavailable(what: str) -> NoReturn:
@@ -43,11 +45,16 @@ def require_npm_packages(project: Path) -> Path:
     """Return a directory of the cache in which what *project*'s lock file, or else its manifest, names is installed."""
     require_node()
     installed = CACHE / "npm" / project.name
+    installed.mkdir(parents=True, exist_ok=True)
+    with FileLock(installed / "lock"):
+        return _npm_packages(project, installed)
+
+
+def _npm_packages(project: Path, installed: Path) -> Path:
     wanted = {path.name: path.read_bytes() for path in sorted(project.glob("package*.json"))}
     stamp, content = installed / "installed", b"".join(wanted.values())
     if stamp.exists() and stamp.read_bytes() == content:
         return installed
-    installed.mkdir(parents=True, exist_ok=True)
     for name, text in wanted.items():
         (installed / name).write_bytes(text)
     how = ["ci"] if "package-lock.json" in wanted else ["install", "--no-package-lock"]
@@ -61,10 +68,15 @@ def require_npm_packages(project: Path) -> Path:
 def require_sdist(name: str, version: str) -> Path:
     """Return the unpacked source distribution of a Python package, downloaded unless it is in the cache."""
     directory = CACHE / "sdists"
+    directory.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory / f"{name}-{version}.lock"):
+        return _sdist(name, version, directory)
+
+
+def _sdist(name: str, version: str, directory: Path) -> Path:
     unpacked = directory / f"{name}-{version}"
     if unpacked.is_dir():
         return unpacked
-    directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     result = _run(
         [*command, "--no-binary", name, "--dest", str(directory), f"{name}=={version}"], cwd=directory

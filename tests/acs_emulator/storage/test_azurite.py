@@ -23,7 +23,7 @@ from tests.support.azurite import ACCOUNT
 Seen = dict[str, object]
 Scenario = Callable[[ContainerClient], Seen]
 
-pytestmark = [pytest.mark.node, pytest.mark.online, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.online]
 
 
 def refusal(action: Callable[[], object]) -> tuple[int | None, object]:
