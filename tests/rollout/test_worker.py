@@ -26,7 +26,7 @@ from twilio_compat.rollout.staging.pin import Pin
 from twilio_compat.rollout.staging.stages import Side, Stage
 from twilio_compat.rollout.staging.target import Target
 
-A, B = "CH" + "a" * 32, "CH" + "b" * 32
+A, B, C = ("CH" + each * 32 for each in "abc")
 SIDE = Side.TWILIO
 
 
@@ -453,15 +453,19 @@ async def test_closing_carries_out_what_waits(running: Running) -> None:
     assert (0, ["1", "2", "3"]) == (await running.waiting(), [name for _, name in process.script.done])
 
 
-async def test_closing_waits_for_nobody_who_hangs(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("side", "pause"), [(Side.TWILIO, working.UNCLEAR), (Side.ACS, 0.0)])
+async def test_closing_waits_for_nobody_who_hangs_and_others_go_on_as_soon_as_that_has_no_effect_any_more(
+    running: Running, monkeypatch: pytest.MonkeyPatch, side: Side, pause: float
+) -> None:
     monkeypatch.setattr(working, "GOODBYE", 0.05)
+    await running.pin(C, Stage.LIVE if side is Side.TWILIO else Stage.DUALWRITE)
     process = running.open()
 
     async def hang() -> None:
         await asyncio.Event().wait()
 
-    process.script.acts[A] = hang
-    await running.add(A, "1")
+    process.script.acts[C] = hang
+    await running.add(C, "1", side=side)
     process.worker.wake()
 
     async def is_begun() -> bool:
@@ -472,7 +476,6 @@ async def test_closing_waits_for_nobody_who_hangs(running: Running, monkeypatch:
     assert (1, set()) == (await running.waiting(), {*process.worker._under_way})
     second = running.open()
     second.worker.wake()
-    running.pass_time(working.HOLD + 1)
-    second.worker.wake()
+    running.pass_time(pause + 1)
     await running.empty()
-    assert [("a", "1")] == second.script.done
+    assert [("c", "1")] == second.script.done

@@ -20,7 +20,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,7 @@ class Worker:
         self._name = uuid4().hex
         self._minds_all = False
         self._woken = asyncio.Event()
-        self._under_way: dict[asyncio.Task[None], Side] = {}
+        self._under_way: dict[asyncio.Task[None], tuple[Side, TakenErrand]] = {}
         self._work: asyncio.Task[None] | None = None
         self._looking_after: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -111,7 +111,7 @@ class Worker:
             self.wake()
 
     async def close(self) -> None:
-        """Carry out what waits, within `GOODBYE`, and stop. Safe to call twice."""
+        """Carry out what waits, within `GOODBYE`, and stop; others go on with what is left. Safe to call twice."""
         self._is_closing = True
         self._woken.set()
         if self._looking_after is not None:
@@ -121,7 +121,18 @@ class Worker:
         if work is None:
             return
         await asyncio.wait([work], timeout=GOODBYE)
-        await _cancelled(work, *self._under_way)
+        left = {**self._under_way}
+        await _cancelled(work, *left)
+        await self._give_back(left.values())
+
+    async def _give_back(self, left: Iterable[tuple[Side, TakenErrand]]) -> None:
+        """Hold what was stopped no longer than it may still have an effect."""
+        try:
+            for side, taken in left:
+                pause = UNCLEAR if side is Side.TWILIO else 0.0
+                await self._put_off(taken, timedelta(seconds=pause), "its process has ended")
+        except TwilioCompatError as error:
+            _log.warning("What is not mirrored yet is gone on with after %g s: %s", HOLD, error)
 
     async def run_dry(self) -> None:
         """Carry out all that can be carried out now, of whomever; return when nothing is left but what is put off."""
@@ -153,13 +164,13 @@ class Worker:
 
     async def _take(self, side: Side) -> bool:
         """Set out with what can be taken for *side*; say whether there was anything."""
-        free = AT_ONCE - sum(each is side for each in self._under_way.values())
+        free = AT_ONCE - sum(each is side for each, _ in self._under_way.values())
         if free <= 0:
             return False
         taken = await self._errands.take(QUEUES[side], limit=free, hold=HOLD)
         for each in taken:
             task = asyncio.create_task(self._carry_out(side, each))
-            self._under_way[task] = side
+            self._under_way[task] = side, each
             task.add_done_callback(self._ended)
         return bool(taken)
 
