@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-# A worker for each processor; the tests of one file stay together and share what it sets up.
-PARALLEL := -n auto --dist loadfile
+# A worker for each processor; neighbours stay together as far as that goes, and share what is set up for them.
+PARALLEL := -n auto --dist worksteal
 
 .PHONY: help install demo test check bench docs format changes clean
 .DEFAULT_GOAL := help

@@ -61,7 +61,7 @@ class AwaitedTwilio(AsyncHttpClient):
 
 @pytest.fixture
 async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(tmp_path) as found:
+    async with rollout_deployment(f"sqlite:///{tmp_path / 'rollout.db'}") as found:
         yield found
 
 

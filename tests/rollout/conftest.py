@@ -14,7 +14,13 @@ __all__ = ["deployment", "postgresql", "shared_store"]
 
 
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
+def store(tmp_path: Path) -> str:
+    """Name the store; a module that tests both kinds of store has a fixture of its own by this name."""
+    return f"sqlite:///{tmp_path / 'rollout.db'}"
+
+
+@pytest.fixture
+async def deployment(store: str) -> AsyncIterator[RolloutDeployment]:
     """Return both sides, empty."""
-    async with rollout_deployment(tmp_path) as found:
+    async with rollout_deployment(store) as found:
         yield found

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,15 +63,15 @@ class RolloutDeployment:
 
 
 @asynccontextmanager
-async def rollout_deployment(directory: Path, **more: Any) -> AsyncIterator[RolloutDeployment]:
-    """Serve both sides for as long as the context lasts."""
+async def rollout_deployment(store: str, **more: Any) -> AsyncIterator[RolloutDeployment]:
+    """Serve both sides for as long as the context lasts; what our processes share is at the URL *store*."""
     async with twilio_stand_in() as twilio, AsyncExitStack() as resources:
         emulator = resources.enter_context(Emulator())
         settings = twilio.settings(
             backend="acs",
             connection_string=emulator.connection_string,
             storage_connection_string=emulator.storage_connection_string,
-            database_url=f"sqlite:///{directory / 'rollout.db'}",
+            database_url=store,
             poll_interval=0.05,
             **more,
         )

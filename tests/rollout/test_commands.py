@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -31,8 +30,8 @@ FAST = ("--deadline", "0.2", "--yes")
 
 
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(tmp_path, rate_limits="off") as found:
+async def deployment(store: str) -> AsyncIterator[RolloutDeployment]:
+    async with rollout_deployment(store, rate_limits="off") as found:
         yield found
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,8 @@ from twilio_compat.settings import ENVIRONMENT, Settings
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path) as found:
+async def running(shared_store: str) -> AsyncIterator[World]:
+    async with world(shared_store) as found:
         yield found
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.acs_backend.conftest import new_store as make_store
 from tests.acs_backend.middleman import Fault
 from tests.rollout.world import World, world
 from twilio_compat.rollout.staging.stages import Stage
@@ -37,8 +39,9 @@ which = st.integers(0, 20)
 class Migration(RuleBasedStateMachine):
     """A conversation on its way."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_store: Callable[[Path], Awaitable[str]]) -> None:
         super().__init__()
+        self.new_store = new_store
         self.runner = asyncio.Runner()
         self.resources = AsyncExitStack()
         self.world: World
@@ -54,8 +57,12 @@ class Migration(RuleBasedStateMachine):
     @initialize(stage=st.sampled_from(["off", "dualwrite", "shadow", "live"]))
     def begin(self, stage: str) -> None:
         directory = self.resources.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        self.world = self.run(self.resources.enter_async_context(world(Path(directory))))
-        self.run(self.world.begin(stage))
+        self.run(self._begin(Path(directory), stage))
+
+    async def _begin(self, directory: Path, stage: str) -> None:
+        store = await self.new_store(directory)
+        self.world = await self.resources.enter_async_context(world(store))
+        await self.world.begin(stage)
 
     # Writing
 
@@ -144,6 +151,15 @@ class Migration(RuleBasedStateMachine):
             self.runner.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_store(request: pytest.FixtureRequest) -> Callable[[Path], Awaitable[str]]:
+    """Return what names another empty store."""
+    return partial(make_store, request)
+
+
 @pytest.mark.timeout(60 * EXAMPLES)
-def test_whatever_happens_on_the_way_each_acknowledged_message_is_there_once() -> None:
-    run_state_machine_as_test(Migration, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS))
+def test_whatever_happens_on_the_way_each_acknowledged_message_is_there_once(
+    new_store: Callable[[Path], Awaitable[str]],
+) -> None:
+    tried = settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
+    run_state_machine_as_test(lambda: Migration(new_store), settings=tried)

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -42,8 +41,8 @@ OFF, DUALWRITE, SHADOW, LIVE, RAMPDOWN, COMPLETE = Stage
 
 
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(tmp_path, rate_limits="off") as found:
+async def deployment(store: str) -> AsyncIterator[RolloutDeployment]:
+    async with rollout_deployment(store, rate_limits="off") as found:
         yield found
 
 

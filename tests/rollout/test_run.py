@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks.rollout_run import Load, run, table
@@ -13,8 +11,8 @@ LOAD = Load(percentages=(100,), conversations=18, new=2, messages=2, senders=1, 
 
 
 @pytest.mark.timeout(180)
-async def test_twenty_conversations_go_to_acs_and_back_and_nothing_is_lost(tmp_path: Path) -> None:
-    async with rollout_deployment(tmp_path) as deployment:
+async def test_twenty_conversations_go_to_acs_and_back_and_nothing_is_lost(shared_store: str) -> None:
+    async with rollout_deployment(shared_store) as deployment:
         figures = await run(deployment.settings, LOAD)
     assert figures.back is not None
     assert 20 == figures.conversations

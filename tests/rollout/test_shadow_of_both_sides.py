@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -31,10 +30,8 @@ from twilio_compat.rollout.staging.stages import Side, Stage
 
 
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[RolloutDeployment]:
-    async with rollout_deployment(
-        tmp_path, rate_limits="off", rollout_sample=1.0, rollout_bodies="on"
-    ) as found:
+async def deployment(store: str) -> AsyncIterator[RolloutDeployment]:
+    async with rollout_deployment(store, rate_limits="off", rollout_sample=1.0, rollout_bodies="on") as found:
         yield found
 
 

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from acs_backend import AcsBackend
@@ -519,8 +518,8 @@ def replace_settings(settings: Settings, **more: object) -> Settings:
 
 
 @asynccontextmanager
-async def world(directory: Path) -> AsyncIterator[World]:
-    """Serve both sides for as long as the context lasts."""
+async def world(store: str) -> AsyncIterator[World]:
+    """Serve both sides for as long as the context lasts; what our processes share is at the URL *store*."""
     async with twilio_stand_in() as twilio, AsyncExitStack() as resources:
         emulator = resources.enter_context(Emulator())
         assert emulator.http_endpoint is not None
@@ -529,7 +528,7 @@ async def world(directory: Path) -> AsyncIterator[World]:
             backend="acs",
             connection_string=acs.connection_string(emulator.connection_string),
             storage_connection_string=emulator.storage_connection_string,
-            database_url=f"sqlite:///{directory / 'rollout.db'}",
+            database_url=store,
             poll_interval=0.05,
             twilio_poll_interval=1.0,
             deadline=5.0,
