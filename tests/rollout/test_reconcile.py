@@ -169,6 +169,21 @@ async def test_messages_are_compared_by_their_public_names(sides: TwoSides) -> N
     assert [] == await differences(sides, live)
 
 
+async def test_who_has_read_only_what_the_mirror_never_had_has_read_nothing_there(sides: TwoSides) -> None:
+    """The first message was born on ACS, read, and deleted before Twilio was told of it."""
+    live = replace(PIN, stage=Stage.LIVE, was_live=True)
+    for number in range(len(BODIES)):
+        for each in (sides.twilio, sides.acs):
+            await each.messages.delete(ACCOUNT, SID, im(2 * number))
+    names = await sides.office.sids.of(live, at_once=True)
+    await sides.sids.record(SID, names.gone(im(0), 0))
+    read = ParticipantChanges(last_read_message_index=0, last_read_timestamp=WRITTEN)
+    await sides.acs.participants.update(ACCOUNT, SID, "alice", read)
+    unread = ParticipantChanges(last_read_message_index=None)
+    await sides.twilio.participants.update(ACCOUNT, SID, "alice", unread)
+    assert [] == await differences(sides, live)
+
+
 async def test_a_report_names_the_first_differences_and_counts_all(
     sides: TwoSides, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twilio_compat.account import AccountBackend, account_actor
-from twilio_compat.records import Actor
+from twilio_compat.records import Actor, ParticipantRecord
 from twilio_compat.rollout.sides import Sides
 from twilio_compat.rollout.sids import UNMAPPED, Names, SidMap, Sids
 from twilio_compat.rollout.staging.pin import Pin
@@ -40,6 +40,15 @@ class Place:
     def public(self) -> Names:
         """Says what is called how in public, of what has the names there."""
         return self.map.public
+
+    def as_read(self, participant: ParticipantRecord) -> ParticipantRecord:
+        """Return a member, who is known from the other side, with their read horizon as exact as it can be said there.
+
+        Whoever has read nothing but what is not there has read nothing, at no time.
+        """
+        horizon = self.public.horizon(self.there.horizon(participant.last_read_message_index))
+        read_at = None if horizon is None else participant.last_read_timestamp
+        return replace(participant, last_read_message_index=horizon, last_read_timestamp=read_at)
 
 
 async def place_of(pin: Pin, side: Side, sides: Sides, sids: Sids, *, at_once: bool = False) -> Place:

@@ -105,7 +105,7 @@ class _Reconciliation:
     async def _participants(self) -> None:
         here, there = await _participants(self._here), await _participants(self._there)
         self._report.participants.update({self._here.side: len(here), self._there.side: len(there)})
-        as_read = [_as_read(each, self._there) for each in here]
+        as_read = [self._there.as_read(each) for each in here]
         self._report.add(*_within("participants", compare(as_read, there)))
         roles = await _roles(self._here), await _roles(self._there)
         others = {each.sid: each for each in there}
@@ -181,9 +181,3 @@ async def _participants(place: Place) -> Sequence[ParticipantRecord]:
 
 async def _roles(place: Place) -> Mapping[str, str]:
     return {each.sid: each.friendly_name for each in await place.backend.roles.list()}
-
-
-def _as_read(participant: ParticipantRecord, there: Place) -> ParticipantRecord:
-    """Return a member with their read horizon as exactly as it can be said on the other side."""
-    horizon = there.public.horizon(there.there.horizon(participant.last_read_message_index))
-    return replace(participant, last_read_message_index=horizon)

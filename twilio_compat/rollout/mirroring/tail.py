@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from twilio_compat.errors import NotFoundError, TwilioCompatError
@@ -101,7 +100,7 @@ class Tails:
 
     async def _participants(self, pin: Pin, here: Place, there: Place) -> Sequence[Entry]:
         found = await self._members(there)
-        wanted = {sid: _as_read(each, there) for sid, each in (await self._members(here)).items()}
+        wanted = {sid: there.as_read(each) for sid, each in (await self._members(here)).items()}
         sids = [sid for sid, each in wanted.items() if sid not in found or _differ(each, found[sid])]
         sids += [sid for sid in found if sid not in wanted]
         return [Entry(what="participant", conversation_sid=pin.conversation_sid, sid=sid) for sid in sids]
@@ -132,12 +131,6 @@ class Tails:
 
 def _differ(one: object, other: object) -> bool:
     return bool(compare(one, other, ignore=_PASSED_OVER))
-
-
-def _as_read(participant: ParticipantRecord, there: Place) -> ParticipantRecord:
-    """Return a member with their read horizon as exact as it can be said on the other side."""
-    horizon = there.public.horizon(there.there.horizon(participant.last_read_message_index))
-    return replace(participant, last_read_message_index=horizon)
 
 
 def _lowest(messages: Mapping[str, MessageRecord]) -> int:
