@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -162,6 +162,26 @@ async def test_members_are_the_same_with_attributes_roles_and_horizons(
             "bob": ({}, None, None),
             "ann": ({"seat": "é🙂"}, "reader", 1),
         } == await members(backend, made.sid, side)
+
+
+@pytest.mark.parametrize("stage", ["dualwrite", "live"])
+async def test_who_left_and_came_back_before_the_mirror_was_told_came_when_they_came_back(
+    deployment: RolloutDeployment, stage: str
+) -> None:
+    backend = deployment.open(stage)
+    made = await live(backend, "bob")
+    with held_up(backend):
+        await backend.participants.delete(ACCOUNT, made.sid, "bob")
+        later = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+        await backend.participants.create(
+            ACCOUNT, made.sid, ParticipantDraft(identity="bob", date_created=later)
+        )
+    await drained(backend, made.sid)
+    pin = await backend.office.pins.of(await backend.office.target(made.sid))
+    for side in Side:
+        place = await backend.office.place(pin, side, at_once=True)
+        (bob,) = await place.backend.participants.list(place.account, place.sid)
+        assert later == bob.date_created
 
 
 async def members(

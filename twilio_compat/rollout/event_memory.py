@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from twilio_compat.records import ConversationRecord, MessageRecord, ParticipantRecord
@@ -20,8 +20,6 @@ TOUCHED: Final = 50
 """Messages, and members, which the side without authority spoke of last, and that will be looked at."""
 VERSIONS: Final = 20
 """Versions of one thing that are remembered as told."""
-PRECISION: Final = timedelta(seconds=1)
-"""By how much both sides' dates of one thing may differ: Twilio's have whole seconds."""
 
 V = TypeVar("V")
 

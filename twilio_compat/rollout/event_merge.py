@@ -39,7 +39,6 @@ from twilio_compat.events import (
 from twilio_compat.records import ConversationRecord, LastMessage, MessageRecord, ParticipantRecord
 from twilio_compat.rollout.event_memory import (
     LAST,
-    PRECISION,
     TOUCHED,
     Bounded,
     Seen,
@@ -52,6 +51,7 @@ from twilio_compat.rollout.event_memory import (
     version_of,
 )
 from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.times import is_same_time
 
 IDLE: Final = 600
 """Looks after which a conversation is forgotten that the user is not in, and of which nobody speaks."""
@@ -208,7 +208,7 @@ class _Conversation:
         """Say whether a message that is not remembered was there before the user was told, or was told and is forgotten."""
         if of.index <= self.forgotten or self.first is None or of.index != self.first.index:
             return of.index <= max(self.forgotten, -1 if self.first is None else self.first.index)
-        return isinstance(of, MessageRemoved) or abs(of.date_created - self.first.date_created) <= PRECISION
+        return isinstance(of, MessageRemoved) or is_same_time(of.date_created, self.first.date_created)
 
     def _remember(self, sid: str, told: Told) -> None:
         for each in self.messages.put(sid, told):

@@ -3,9 +3,9 @@
 Records are compared field by field, in public names. A field that one side cannot tell, or that each side makes for itself,
 says nothing of a mirror; so these are passed over (`PASSED_OVER`): sids of roles, which each side gives its own; who changed
 a message last and since when a conversation is in its state, which Twilio's REST API does not say; the notification level,
-which mirrors are not told; when a conversation or a member was changed last, which for each side is when it was told. Some count only where both say something (`OPTIONAL`). Times are the same up to a second, since
-Twilio's have whole ones; when timers will move a conversation on, up to `TIMERS`, since they run from when each side heard
-of the last message.
+which mirrors are not told; when a conversation or a member was changed last, which for each side is when it was told. Some
+count only where both say something (`OPTIONAL`). Times are the same up to `PRECISION`; when timers will move a conversation
+on, up to `TIMERS`, since they run from when each side heard of the last message.
 
 What has a sid is found in a list by it, so that one message which is missing is one difference, and those after it are none.
 Errors are compared by their kind, status and code, never by their words.
@@ -23,6 +23,7 @@ from typing import Final
 
 from twilio_compat.errors import AnswerError
 from twilio_compat.records import ParticipantRecord
+from twilio_compat.rollout.times import PRECISION
 from twilio_compat.sameness import same
 
 MISSING: Final = "missing"
@@ -34,8 +35,6 @@ ORDER: Final = "order"
 ERROR: Final = "error"
 """One of them refused, or both did in another way."""
 
-PRECISION: Final = timedelta(seconds=1)
-"""By how much two times may differ."""
 TIMERS: Final = timedelta(minutes=1)
 """By how much the moments may differ at which timers run out."""
 

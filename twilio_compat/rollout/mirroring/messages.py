@@ -28,7 +28,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Final
 
 from twilio_compat.errors import (
@@ -52,11 +51,10 @@ from twilio_compat.rollout.outbox import Entry
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
 from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.times import is_same_time
 from twilio_compat.sameness import same
 
 PAGE: Final = 100
-PRECISION: Final = timedelta(seconds=1)
-"""By how much two times may differ: Twilio's are in whole seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -274,7 +272,7 @@ class MirroredMessages:
             subject=UNCHANGED if wanted.subject is None or is_same_subject else wanted.subject,
             author=UNCHANGED if found.author == wanted.author or not wanted.author else wanted.author,
         )
-        is_late = abs(found.date_updated - wanted.date_updated) > PRECISION
+        is_late = not is_same_time(found.date_updated, wanted.date_updated)
         if changes == MessageChanges() and not is_late:
             return
         changes = replace(changes, date_updated=wanted.date_updated)
@@ -335,13 +333,9 @@ def _may_be(one: MessageRecord, other: MessageRecord) -> bool:
     return (
         one.author == other.author
         and len(one.media) == len(other.media)
-        and _is_at(one.date_created, other.date_created)
+        and is_same_time(one.date_created, other.date_created)
     )
 
 
 def _says_the_same(one: MessageRecord, other: MessageRecord) -> bool:
     return (one.body or "") == (other.body or "") and same(one.attributes, other.attributes)
-
-
-def _is_at(one: datetime, other: datetime) -> bool:
-    return abs(one - other) <= PRECISION

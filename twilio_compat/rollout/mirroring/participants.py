@@ -12,6 +12,7 @@ from twilio_compat.rollout.office import Office
 from twilio_compat.rollout.place import Place
 from twilio_compat.rollout.sids import Pair
 from twilio_compat.rollout.staging.stages import Side
+from twilio_compat.rollout.times import is_same_time
 from twilio_compat.sameness import same
 
 
@@ -105,6 +106,9 @@ class MirroredParticipants:
                 UNCHANGED
                 if horizon == at or wanted.last_read_timestamp is None
                 else wanted.last_read_timestamp
+            ),
+            date_created=(  # another one is that of somebody who left and came back
+                UNCHANGED if is_same_time(found.date_created, wanted.date_created) else wanted.date_created
             ),
         )
         if changes != ParticipantChanges():
