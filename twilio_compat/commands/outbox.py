@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -97,17 +98,30 @@ async def _deliver(backend: RolloutBackend) -> Mapping[Side, Backlog]:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    emptying = asyncio.create_task(_empty(backend))
-    await first(emptying, stop.wait())
+    shown = [_show(backend)] if sys.stderr.isatty() else []
+    await first(_empty(backend), stop.wait(), *shown)
     await backend.finish()
     return await _backlogs(backend)
 
 
 async def _empty(backend: RolloutBackend) -> None:
     """Return when nothing waits any more."""
-    while any(each.waiting for each in (await _backlogs(backend)).values()):
+    while await _waiting(backend):
         await backend.parts.worker.run_dry()
         await asyncio.sleep(LOOKED_EVERY)
+
+
+async def _show(backend: RolloutBackend) -> None:
+    """Show on the terminal how much has been told, until cancelled."""
+    total = await _waiting(backend)
+    with click.progressbar(length=total, label="Told", show_pos=True, show_eta=False, file=sys.stderr) as bar:
+        while True:
+            bar.update(max(0, total - await _waiting(backend) - bar.pos))
+            await asyncio.sleep(LOOKED_EVERY)
+
+
+async def _waiting(backend: RolloutBackend) -> int:
+    return sum(each.waiting for each in (await _backlogs(backend)).values())
 
 
 def _print_backlogs(backlogs: Mapping[Side, Backlog], *, as_json: bool) -> None:
