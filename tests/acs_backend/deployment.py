@@ -163,7 +163,7 @@ async def bodies(backend: AcsBackend, actor: Actor, conversation: ConversationRe
 
 
 async def next_event(events: AsyncIterator[Event]) -> Event:
-    return await asyncio.wait_for(anext(events), 10)
+    return await asyncio.wait_for(anext(events), 30)
 
 
 async def next_of(events: AsyncIterator[Event], kind: type[E]) -> E:

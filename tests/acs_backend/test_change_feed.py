@@ -153,7 +153,7 @@ class Place:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in another connection
             await asyncio.sleep(0.005)
 

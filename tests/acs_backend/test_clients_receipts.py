@@ -53,12 +53,12 @@ async def test_the_author_is_told_as_one_after_another_reads(sign_in: SignIn) ->
 
     alice.on("messageUpdated", on_update)
     await (await bob.getConversationBySid(room.sid)).advanceLastReadMessageIndex(0)
-    assert (0, ["deliveryReceipt"]) == await asyncio.wait_for(told.get(), 10)
+    assert (0, ["deliveryReceipt"]) == await asyncio.wait_for(told.get(), 30)
     assert [(2, "some"), (2, "none")] == [read(first), read(second)]
 
     await (await carol.getConversationBySid(room.sid)).setAllMessagesRead()
     assert [(0, ["deliveryReceipt"]), (1, ["deliveryReceipt"])] == [
-        await asyncio.wait_for(told.get(), 10) for _ in range(2)
+        await asyncio.wait_for(told.get(), 30) for _ in range(2)
     ]
     assert [(2, "all"), (2, "some")] == [read(first), read(second)]
 

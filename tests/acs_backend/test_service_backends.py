@@ -264,7 +264,7 @@ async def test_who_has_a_deleted_service_open_is_told(backend: AcsBackend, elsew
         while not isinstance(event := await next_event(events), SourceRefused):
             pass
         assert 51101 == getattr(event.error, "code", None)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await is_unknown_to(backend, other.service_sid):
             pass  # it is noticed within a second
     with pytest.raises(ClosedError):

@@ -126,7 +126,7 @@ class Place:
 
     async def changes(self, newest: int) -> list[tuple[int, object]]:
         """Return all that was heard of the feed once *newest* was; wait for that."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not self.seen or self.seen[-1][0] < newest:
                 for each in await self.feed.since(self.position):
                     self.position = each.change_id

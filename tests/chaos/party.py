@@ -19,7 +19,7 @@ from twilio_compat.paginator import Paginator
 from twilio_compat.settings import Settings
 
 HASTE = 40.0
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds of everybody else's time after which something is not expected any more."""
 PAGE = 5
 

@@ -22,7 +22,7 @@ from twilio_compat.emitter import ReplayEventEmitter
 from twilio_compat.errors import TwilioCompatError, UnsentMessageWarning
 from twilio_compat.push import PushNotification
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds after which something is not expected any more."""
 
 

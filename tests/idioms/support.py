@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds after which something is not expected any more."""
 
 

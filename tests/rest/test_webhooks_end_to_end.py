@@ -70,7 +70,7 @@ async def test_a_user_writes_the_webhook_is_called_and_the_back_end_answers(clie
             conversation = await bob.getConversationBySid(room.sid)
             conversation.on("messageAdded", lambda each: each.author == "bot" and answered.set_result(each))
             await conversation.sendMessage("My printer is on fire.")
-            answer = await asyncio.wait_for(answered, 20)
+            answer = await asyncio.wait_for(answered, 30)
         assert (1, "bob, we will be with you soon.") == (answer.index, answer.body)
 
 

@@ -234,7 +234,7 @@ async def test_what_is_deleted_while_it_is_looked_for_ends_the_search(
         return await look(self, *places)
 
     monkeypatch.setattr(MirroredMessages, "_mirrored", deleting)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for each in (1, 1, 3):  # the second is what the one who deletes adds
             assert await mirror.apply(pin, Side.ACS, message(sent[each]))
     assert ["0", "2", "3"] == await bodies(backend, sid, Side.ACS)
@@ -277,7 +277,7 @@ async def test_callers_neither_hear_of_nor_wait_for_a_mirror_that_is_down(
         if side is Side.TWILIO:
             deployment.twilio.faults.fail(FOREVER, path="/Messages")
         for number in range(5):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await send(backend, made.sid, f"{number}")
     deployment.twilio.faults.clear()
     await drained(backend, made.sid)

@@ -251,7 +251,7 @@ async def test_delivering_ends_at_a_signal(deployment: RolloutDeployment, comman
     await asyncio.sleep(3)
     assert process.returncode is None, "what is put off waits"
     process.send_signal(signal.SIGTERM)
-    output, errors = await asyncio.wait_for(process.communicate(), 20)
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
     assert (0, b"", 1) == (process.returncode, errors, json.loads(output)["acs"]["waiting"])
 
 

@@ -74,7 +74,7 @@ async def hearing(backend: RolloutBackend, identity: str) -> AsyncIterator[Heard
 
     reading = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await is_up.wait()
         yield heard
         assert not reading.done(), reading.exception()

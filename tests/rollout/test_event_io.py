@@ -49,7 +49,7 @@ async def heard(
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """Subscribe, and be impatient."""
     opened = subscribe(world.office, ALICE, period=period, patience=patience, retry=0.005)
-    async with asyncio.timeout(20), opened as events:
+    async with asyncio.timeout(30), opened as events:
         yield events
 
 

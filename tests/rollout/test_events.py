@@ -44,7 +44,7 @@ async def _written(
 
 async def _until(events: AsyncIterator[Event], kind: type[Event], number: int = 1) -> list[Event]:
     found: list[Event] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(found) < number:
             event = await anext(events)
             if isinstance(event, kind):
@@ -108,7 +108,7 @@ async def test_that_a_handover_tells_each_message_once_and_in_order(tmp_path: Pa
             found = await _until(events, MessageAdded)
             await _written(sides.acs, sid, "One", one, 0)
             await sides.office.pins.set(sid, Stage.LIVE)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while (await sides.office.pins.of(pin)).stage is not Stage.LIVE:
                     await sides.clock.sleep(1)
             await _written(sides.acs, sid, "Two")

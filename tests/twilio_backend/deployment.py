@@ -97,7 +97,7 @@ async def there(deployment: Deployment, conversation: ConversationRecord) -> lis
 
 
 async def next_event(events: AsyncIterator[Event]) -> Event:
-    return await asyncio.wait_for(anext(events), 10)
+    return await asyncio.wait_for(anext(events), 30)
 
 
 async def next_of(events: AsyncIterator[Event], kind: type[E]) -> E:

@@ -438,7 +438,7 @@ async def test_the_end_of_a_token_is_announced_before_and_at_it(service: MemoryS
     client.on("tokenAboutToExpire", lambda: told.append("about to"))
     client.on("tokenExpired", ended.set)
     async with client:
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 30)
     assert ["about to"] == told
 
 

@@ -281,7 +281,7 @@ async def test_the_connection_is_closed_where_the_upload_fails_half_way(
         room = await (await client.createConversation()).join()
         with pytest.raises(ServiceUnavailableError, match="disk is full"):
             await room.sendMessage({"media": await serve(endless)})
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 30)
 
 
 async def test_it_is_fetched_each_time_it_is_sent_and_not_before(

@@ -176,7 +176,7 @@ async def test_a_file_that_ends_otherwise_than_files_do_is_an_error(
     file: Faulty, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await described({"contentType": "a/b", "media": file})
 
 

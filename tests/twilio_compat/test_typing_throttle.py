@@ -62,7 +62,7 @@ async def test_typing_ends_by_itself(service: MemoryService, alice: Client, bob:
     alice.on("typingEnded", lambda _: ended.set())
     journal = Journal(alice, ["typingStarted", "typingEnded"])
     await theirs.typing()
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 30)
     assert ["typingStarted:bob", "typingEnded:bob"] == journal.read()
 
 

@@ -14,7 +14,7 @@ from twilio_compat.webhooks.office import Tools
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds of the wall's clock that a test waits for what must come."""
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 

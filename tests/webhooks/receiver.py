@@ -52,7 +52,7 @@ class Receiver:
 
     async def next(self, event: str | None = None) -> Heard:
         """Wait for the next call, or for the next one of an event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 heard = await self._news.get()
                 if event in (None, heard.event):

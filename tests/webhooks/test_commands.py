@@ -97,7 +97,7 @@ async def test_what_was_given_up_is_listed_repeated_and_delivered(
     process = await command.start("deliver", "--json")
     assert "hi 👋" == (await refused.next()).told["Body"]
     process.send_signal(signal.SIGTERM)
-    output_bytes, errors_bytes = await asyncio.wait_for(process.communicate(), 20)
+    output_bytes, errors_bytes = await asyncio.wait_for(process.communicate(), 30)
     assert (0, b"") == (process.returncode, errors_bytes)
     assert {"waiting": 0, "oldest": None, "dead": 0} == json.loads(output_bytes)
 

@@ -333,10 +333,10 @@ async def test_indexes_are_told_while_earlier_ones_are_written(tmp_path: Path) -
     await process.make_conversation()
     assert [0, 1] == [await index_of(process, str(number)) for number in range(2)]
     async with process.database.write():
-        assert 2 == await asyncio.wait_for(index_of(process, "2"), 5)
+        assert 2 == await asyncio.wait_for(index_of(process, "2"), 30)
         await asyncio.sleep(0)
         assert process.recorder._door.locked()
-        assert [3, 4] == [await asyncio.wait_for(index_of(process, str(number)), 5) for number in (3, 4)]
+        assert [3, 4] == [await asyncio.wait_for(index_of(process, str(number)), 30) for number in (3, 4)]
     assert 5 == await index_of(process, "5")
     await process.recorder.close()
     async with process.database.read() as connection:

@@ -92,7 +92,7 @@ async def test_a_fork_closes_what_is_open_and_holds_up_who_comes_meanwhile() -> 
             gate_is_passed.set()
 
     await asyncio.to_thread(_fork_for, gate, asyncio.get_running_loop(), pass_gate)
-    await asyncio.wait_for(gate_is_passed.wait(), 10)
+    await asyncio.wait_for(gate_is_passed.wait(), 30)
     assert 1 == resting.rests
 
 

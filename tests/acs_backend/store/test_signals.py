@@ -16,7 +16,7 @@ from acs_backend.store.signals import Signals
 from tests.acs_backend.store.databases import end_connections, opened
 from twilio_compat.errors import ServiceUnavailableError
 
-SOON = 10.0
+SOON = 30.0
 NOT_YET = 0.2
 
 

@@ -122,11 +122,11 @@ async def test_changes_wake_those_of_the_same_store_alone(shared_store: str, sta
             waking = asyncio.ensure_future(signals.wait())
             async with other.write() as connection:
                 await changes.add(connection, Kind.USER, now=1, content={})
-            await asyncio.wait_for(waking, 10)
+            await asyncio.wait_for(waking, 30)
             assert not usually.done()
             async with elsewhere.write() as connection:
                 await changes.add(connection, Kind.USER, now=1, content={})
-            await asyncio.wait_for(usually, 10)
+            await asyncio.wait_for(usually, 30)
 
 
 async def test_who_writes_to_one_store_keeps_nobody_from_another(url: str, stack: AsyncExitStack) -> None:
@@ -135,5 +135,5 @@ async def test_who_writes_to_one_store_keeps_nobody_from_another(url: str, stack
         await put(one, "a")
         await put(two, "a")
         async with database.write(), one.write():
-            await asyncio.wait_for(put(two, "b"), 10)
+            await asyncio.wait_for(put(two, "b"), 30)
         assert ["a", "b"] == sorted(await found(two))

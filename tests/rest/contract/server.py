@@ -13,7 +13,7 @@ import uvicorn
 from twilio_compat.rest.asgi import create_app
 from twilio_compat.settings import Settings
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds that a server may take to start or to end."""
 
 
