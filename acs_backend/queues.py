@@ -46,10 +46,10 @@ class Queues:
         async with self._database.write() as connection:
             now = self._now()
             added = await table.add(connection, [_row(each) for each in errands], now)
-            newest = await table.newest(connection)
+            newest = max(added, default=0)
             if newest // TRIMMED_EVERY != (newest - len(added)) // TRIMMED_EVERY:
                 limit = 5 * max(len(added), TRIMMED_EVERY)
-                for queue in {each.queue for each in added}:
+                for queue in {each.queue for each in added.values()}:
                     await table.trim(connection, queue, now - KEPT // timedelta(milliseconds=1), limit=limit)
         return len(added)
 

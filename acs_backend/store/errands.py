@@ -15,7 +15,7 @@ not release what that one holds.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     or_,
     select,
     update,
@@ -35,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.chunks import chunks
+from acs_backend.store.inserts import insert_missing
 from acs_backend.store.schema import errand_lines, errands
 from twilio_compat.records import JSONObject
 
@@ -78,17 +78,19 @@ class Backlog:
     oldest: int | None
 
 
-async def add(connection: AsyncConnection, new: Sequence[NewErrand], now: int) -> list[NewErrand]:
-    """Insert those of *new* whose key is unknown in their queue, in the order given; return them."""
+async def add(connection: AsyncConnection, new: Sequence[NewErrand], now: int) -> Mapping[int, NewErrand]:
+    """Insert those of *new* whose key is unknown in their queue, in the order given; return them by their ids."""
     fresh: dict[tuple[str, str], NewErrand] = {}
     for each in new:
         fresh.setdefault((each.queue, each.key), each)
-    for known in await _present(connection, errands.c.key, fresh):
-        del fresh[known]
-    added = list(fresh.values())
-    if added:
-        await connection.execute(insert(errands), [_values(each, now) for each in added])
-        await _open_lines(connection, added)
+    if not fresh:
+        return {}
+    adding = insert_missing(connection, errands).returning(
+        errands.c.errand_id, errands.c.queue, errands.c.key
+    )
+    rows = await connection.execute(adding, [_values(each, now) for each in fresh.values()])
+    added = {row.errand_id: fresh[row.queue, row.key] for row in rows}
+    await _open_lines(connection, added.values())
     return added
 
 
@@ -186,11 +188,6 @@ async def next_ready(connection: AsyncConnection, queue: str) -> int | None:
     return ready
 
 
-async def newest(connection: AsyncConnection) -> int:
-    """Return the number of the newest errand of all queues; 0 where there is none."""
-    return await connection.scalar(select(func.max(errands.c.errand_id))) or 0
-
-
 async def trim(connection: AsyncConnection, queue: str, before: int, *, limit: int) -> None:
     """Drop up to *limit* errands that were done before a time, and as many that were given up, the oldest first."""
     for state in (DONE, DEAD):
@@ -213,22 +210,18 @@ async def _open_lines(connection: AsyncConnection, added: Iterable[NewErrand]) -
     firsts: dict[tuple[str, str], NewErrand] = {}
     for each in added:
         firsts.setdefault((each.queue, each.line), each)
-    for known in await _present(connection, errand_lines.c.line, firsts):
-        del firsts[known]
     if firsts:
         values = [
             {"queue": queue, "line": line, "ready_at": each.due_at} for (queue, line), each in firsts.items()
         ]
-        await connection.execute(insert(errand_lines), values)
+        await connection.execute(insert_missing(connection, errand_lines), values)
 
 
 async def _reopen_lines(connection: AsyncConnection, queue: str, lines: Iterable[str], now: int) -> None:
     """Bring lines up to date in which something waits again, perhaps before what is their first errand now."""
     for some in chunks(lines):
-        present = set(await _present(connection, errand_lines.c.line, [(queue, each) for each in some]))
-        if missing := [each for each in some if (queue, each) not in present]:
-            values = [{"queue": queue, "line": each, "ready_at": now} for each in missing]
-            await connection.execute(insert(errand_lines), values)
+        values = [{"queue": queue, "line": each, "ready_at": now} for each in some]
+        await connection.execute(insert_missing(connection, errand_lines), values)
         await _let_go(connection, (errand_lines.c.queue == queue) & errand_lines.c.line.in_(some), None, now)
 
 
@@ -281,21 +274,6 @@ def _is_line(queue: str, line: str) -> ColumnElement[bool]:
 
 
 # Rows
-
-
-async def _present(
-    connection: AsyncConnection, column: Any, wanted: Iterable[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """Return those of *wanted*, each a queue and a value of *column*, that are in the table of *column*."""
-    by_queue: dict[str, list[str]] = {}
-    for queue, value in wanted:
-        by_queue.setdefault(queue, []).append(value)
-    present: list[tuple[str, str]] = []
-    for queue, values in by_queue.items():
-        for some in chunks(values):
-            query = select(column).where(column.table.c.queue == queue, column.in_(some))
-            present += [(queue, each) for each in (await connection.execute(query)).scalars()]
-    return present
 
 
 def _values(new: NewErrand, now: int) -> dict[str, object]:
