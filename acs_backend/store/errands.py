@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.chunks import chunks
-from acs_backend.store.inserts import insert_missing
+from acs_backend.store.inserts import insert_missing, insert_missing_returning
 from acs_backend.store.schema import errand_lines, errands
 from twilio_compat.records import JSONObject
 
@@ -85,9 +85,7 @@ async def add(connection: AsyncConnection, new: Sequence[NewErrand], now: int) -
         fresh.setdefault((each.queue, each.key), each)
     if not fresh:
         return {}
-    adding = insert_missing(connection, errands).returning(
-        errands.c.errand_id, errands.c.queue, errands.c.key
-    )
+    adding = insert_missing_returning(connection, errands, "errand_id", "queue", "key")
     rows = await connection.execute(adding, [_values(each, now) for each in fresh.values()])
     added = {row.errand_id: fresh[row.queue, row.key] for row in rows}
     await _open_lines(connection, added.values())
