@@ -24,9 +24,11 @@ from sqlalchemy import (
     Row,
     ScalarSelect,
     and_,
+    bindparam,
     delete,
     exists,
     func,
+    insert,
     or_,
     select,
     update,
@@ -34,13 +36,19 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acs_backend.store.chunks import chunks
-from acs_backend.store.inserts import insert_missing, insert_missing_returning
+from acs_backend.store.inserts import insert_missing
 from acs_backend.store.schema import errand_lines, errands
 from twilio_compat.records import JSONObject
 
 WAITING: Final = "waiting"
 DONE: Final = "done"
 DEAD: Final = "dead"
+
+_ADDING: Final = insert(errands).returning(errands.c.errand_id, errands.c.queue, errands.c.key)
+_KNOWN: Final = select(errands.c.queue, errands.c.key).where(
+    errands.c.queue.in_(bindparam("queues", expanding=True)),
+    errands.c.key.in_(bindparam("keys", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +91,12 @@ async def add(connection: AsyncConnection, new: Sequence[NewErrand], now: int) -
     fresh: dict[tuple[str, str], NewErrand] = {}
     for each in new:
         fresh.setdefault((each.queue, each.key), each)
+    for known in await _known(connection, fresh):
+        del fresh[known]
     if not fresh:
         return {}
-    adding = insert_missing_returning(connection, errands, "errand_id", "queue", "key")
-    rows = await connection.execute(adding, [_values(each, now) for each in fresh.values()])
-    added = {row.errand_id: fresh[row.queue, row.key] for row in rows}
+    rows = await connection.execute(_ADDING, [_values(each, now) for each in fresh.values()])
+    added = {row.errand_id: fresh[row.queue, row.key] for row in sorted(rows)}
     await _open_lines(connection, added.values())
     return added
 
@@ -272,6 +281,15 @@ def _is_line(queue: str, line: str) -> ColumnElement[bool]:
 
 
 # Rows
+
+
+async def _known(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those of *keys*, each with its queue before it, that were added before."""
+    queues, found = list({queue for queue, _ in keys}), list[tuple[str, str]]()
+    for some in chunks(key for _, key in keys):
+        rows = await connection.execute(_KNOWN, {"queues": queues, "keys": some})
+        found += [(row.queue, row.key) for row in rows if (row.queue, row.key) in keys]
+    return found
 
 
 def _values(new: NewErrand, now: int) -> dict[str, object]:

@@ -325,6 +325,20 @@ async def test_what_is_over_is_forgotten_after_a_week_and_not_before(
     assert 1 == await queues.add([errand(clock, "old 25", line="again")])
 
 
+async def test_what_is_over_is_forgotten_though_every_process_adds_the_same(
+    database: Database, clock: Clock
+) -> None:
+    processes = [Queues(database, clock=clock) for _ in range(2)]
+    await processes[0].add([errand(clock, f"old {n}", line=str(n)) for n in range(90)])
+    await finish(processes[0], dead=0)
+    clock.move(KEPT.total_seconds() + 1)
+    for number in range(110):
+        assert [1, 0] == [await each.add([errand(clock, f"{number}")]) for each in processes]
+    async with database.read() as connection:
+        count = await connection.scalar(select(func.count()).select_from(schema.errands))
+    assert 110 == count
+
+
 async def test_long_lines_and_many_lines_are_served_from_indexes(tmp_path: Path, clock: Clock) -> None:
     async with opened(f"sqlite:///{tmp_path / 'store.db'}") as database:
         queues = Queues(database, clock=clock)

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -304,6 +305,49 @@ async def test_a_side_that_hangs_holds_up_its_own_conversation_alone_and_is_aske
     running.pass_time(working.UNCLEAR + 1)
     await running.empty()
     assert ("a", "1") == process.script.done[-1]
+
+
+async def test_closing_waits_for_no_store_that_hangs(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "GOODBYE", 0.05)
+    process = running.open()
+    begun, hanging = asyncio.Event(), asyncio.Event()
+
+    async def hang(*_: object, **__: object) -> None:
+        begun.set()
+        await hanging.wait()
+
+    process.script.acts[A] = hang
+    await running.add(A, "1")
+    process.worker.wake()
+    await begun.wait()
+    monkeypatch.setattr(process.worker._errands, "retry", hang)
+    await process.worker.close()
+    assert not hanging.is_set()
+
+
+async def test_what_came_of_an_entry_is_not_taken_back_by_a_process_that_ends(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "GOODBYE", 0.05)
+    process = running.open()
+    errands, noted = process.worker._errands, asyncio.Event()
+    retry = errands.retry
+
+    async def retry_and_hang(*given: Any, **more: Any) -> None:
+        await retry(*given, **more)
+        noted.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(errands, "retry", retry_and_hang)
+    process.script.acts[A] = raising(LimitError("too long", code=50303))
+    await running.add(A, "1")
+    process.worker.wake()
+    await noted.wait()
+    due = await errands.next_due(QUEUES[SIDE])
+    await process.worker.close()
+    assert due == await errands.next_due(QUEUES[SIDE])
 
 
 @pytest.mark.parametrize(("side", "pause"), [(Side.TWILIO, 15.0), (Side.ACS, 0.5)])

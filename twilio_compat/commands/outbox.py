@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LOOKED_EVERY: Final = 0.2
 """Seconds between two looks at what is left to deliver."""
+SHOWN_EVERY: Final = 1.0
 
 
 @click.command()
@@ -117,7 +118,7 @@ async def _show(backend: RolloutBackend) -> None:
     with click.progressbar(length=total, label="Told", show_pos=True, show_eta=False, file=sys.stderr) as bar:
         while True:
             bar.update(max(0, total - await _waiting(backend) - bar.pos))
-            await asyncio.sleep(LOOKED_EVERY)
+            await asyncio.sleep(SHOWN_EVERY)
 
 
 async def _waiting(backend: RolloutBackend) -> int:

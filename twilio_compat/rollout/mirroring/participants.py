@@ -94,11 +94,20 @@ class MirroredParticipants:
             await self._office.sids.record(there.pin.conversation_sid, pair)
 
     async def _change(self, there: Place, wanted: ParticipantRecord, found: ParticipantRecord) -> None:
+        changes = await self._changes(there, wanted, found)
+        if changes != ParticipantChanges():
+            # by identity, which is the same on both sides, and the same for one who was just made
+            await there.backend.participants.update(there.account, there.sid, found.identity, changes)
+
+    async def _changes(
+        self, there: Place, wanted: ParticipantRecord, found: ParticipantRecord
+    ) -> ParticipantChanges:
         horizon = there.there.horizon(wanted.last_read_message_index)
         at = there.there.horizon(found.last_read_message_index)
         role_sid = await self._office.roles.there(there.side, wanted.role_sid) if wanted.role_sid else ""
         known = await self._office.roles.there(there.side, found.role_sid) if found.role_sid else ""
-        changes = ParticipantChanges(
+        has_come_back = not is_same_time(found.date_created, wanted.date_created)
+        return ParticipantChanges(
             attributes=UNCHANGED if same(found.attributes, wanted.attributes) else wanted.attributes,
             role_sid=role_sid if role_sid and role_sid != known else UNCHANGED,
             last_read_message_index=UNCHANGED if horizon == at else horizon,
@@ -107,13 +116,9 @@ class MirroredParticipants:
                 if horizon == at or wanted.last_read_timestamp is None
                 else wanted.last_read_timestamp
             ),
-            date_created=(  # another one is that of somebody who left and came back
-                UNCHANGED if is_same_time(found.date_created, wanted.date_created) else wanted.date_created
-            ),
+            date_created=wanted.date_created if has_come_back else UNCHANGED,
+            date_updated=wanted.date_updated if has_come_back else UNCHANGED,
         )
-        if changes != ParticipantChanges():
-            # by identity, which is the same on both sides, and the same for one who was just made
-            await there.backend.participants.update(there.account, there.sid, found.identity, changes)
 
     async def _delete(self, there: Place, found: ParticipantRecord) -> None:
         try:

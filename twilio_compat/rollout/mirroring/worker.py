@@ -20,7 +20,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,8 @@ class Worker:
         self._name = uuid4().hex
         self._minds_all = False
         self._woken = asyncio.Event()
-        self._under_way: dict[asyncio.Task[None], tuple[Side, TakenErrand]] = {}
+        self._under_way: dict[asyncio.Task[None], Side] = {}
+        self._broken_off: list[tuple[Side, TakenErrand]] = []
         self._work: asyncio.Task[None] | None = None
         self._looking_after: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -121,17 +122,17 @@ class Worker:
         if work is None:
             return
         await asyncio.wait([work], timeout=GOODBYE)
-        left = {**self._under_way}
-        await _cancelled(work, *left)
-        await self._give_back(left.values())
+        await _cancelled(work, *self._under_way)
+        await self._give_back()
 
-    async def _give_back(self, left: Iterable[tuple[Side, TakenErrand]]) -> None:
-        """Hold what was stopped no longer than it may still have an effect."""
+    async def _give_back(self) -> None:
+        """Hold what was broken off no longer than it may still have an effect."""
         try:
-            for side, taken in left:
-                pause = UNCLEAR if side is Side.TWILIO else 0.0
-                await self._put_off(taken, timedelta(seconds=pause), "its process has ended")
-        except TwilioCompatError as error:
+            async with asyncio.timeout(GOODBYE):
+                for side, taken in self._broken_off:
+                    pause = UNCLEAR if side is Side.TWILIO else 0.0
+                    await self._put_off(taken, timedelta(seconds=pause), "its process has ended")
+        except (TwilioCompatError, TimeoutError) as error:
             _log.warning("What is not mirrored yet is gone on with after %g s: %s", HOLD, error)
 
     async def run_dry(self) -> None:
@@ -164,13 +165,13 @@ class Worker:
 
     async def _take(self, side: Side) -> bool:
         """Set out with what can be taken for *side*; say whether there was anything."""
-        free = AT_ONCE - sum(each is side for each, _ in self._under_way.values())
+        free = AT_ONCE - sum(each is side for each in self._under_way.values())
         if free <= 0:
             return False
         taken = await self._errands.take(QUEUES[side], limit=free, hold=HOLD)
         for each in taken:
             task = asyncio.create_task(self._carry_out(side, each))
-            self._under_way[task] = side, each
+            self._under_way[task] = side
             task.add_done_callback(self._ended)
         return bool(taken)
 
@@ -210,6 +211,9 @@ class Worker:
         try:
             async with asyncio.timeout(LONGEST):
                 is_done = await self._apply(side, entry_of(taken.errand.content))
+        except asyncio.CancelledError:
+            self._broken_off.append((side, taken))
+            raise
         except (TwilioCompatError, TimeoutError) as error:
             await self._failed(side, taken, error)
         except Exception as error:  # a fault of ours, which `_ended` logs
