@@ -325,7 +325,7 @@ async def test_of_a_rename_with_an_unclear_outcome_the_next_look_tells(
     expected: str,
 ) -> None:
     through = deployment.backend(
-        connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=0.5
+        connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=1.5
     )
     middleman.fault = lambda seen: fault if seen.method == "PATCH" else None
     with pytest.raises(BackendError):

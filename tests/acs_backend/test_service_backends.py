@@ -296,7 +296,7 @@ async def test_a_deletion_that_was_broken_off_is_finished_by_the_next(
     for _ in range(2):
         await room(other, alice, "alice", "natalie")
     through = middleman.connection_string(str(deployment.settings.connection_string))
-    broken = deployment.backend(connection_string=through, deadline=0.5, service_sid=backend.service_sid)
+    broken = deployment.backend(connection_string=through, deadline=1.5, service_sid=backend.service_sid)
     middleman.fault = lambda seen: Fault.ERROR if seen.method == "DELETE" else None
     with pytest.raises(TwilioCompatError):
         await broken.services.delete(other.service_sid)

@@ -247,7 +247,7 @@ async def test_a_receipt_that_cannot_be_sent_is_logged_and_fails_nobody(
     deployment: Deployment, middleman: Middleman, chat: ConversationRecord, caplog: pytest.LogCaptureFixture
 ) -> None:
     through = deployment.backend(
-        connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=0.5
+        connection_string=middleman.connection_string(deployment.emulator.connection_string), deadline=1.5
     )
     middleman.fault = lambda seen: Fault.ERROR if seen.path.endswith("/readReceipts") else None
     (bob,) = await sign_in(through, "bob")
