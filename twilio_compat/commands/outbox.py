@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LOOKED_EVERY: Final = 0.2
 """Seconds between two looks at what is left to deliver."""
 SHOWN_EVERY: Final = 1.0
+"""Seconds between two looks at it that are shown."""
 
 
 @click.command()

@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 Every process carries out what it has put into the outbox itself, right away. The one that holds the lease sees to what
 others have left as well; and it watches (`twilio_compat.rollout.mirroring.watcher`), and has conversations move that
-nobody uses. The queue gives a line to one process at a time, and takes it back `HOLD` seconds later; nothing is worked at for that long.
+nobody uses. The queue gives a line to one process at a time, and takes it back `HOLD` seconds later; nothing is worked at for
+that long. A process that is closed gives back what it has broken off; one that is killed cannot.
 
 What fails is tried again, later each time: what a side refuses, `REFUSALS` times, since it may be a matter of order; what did
 not go through, for some hours. Then it is given up, visibly; its line goes on, and the conversation is not handed over
